@@ -1,0 +1,102 @@
+//! Child processes that end with their owner, and the signals that end us.
+
+use std::io::Read;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::unistd::Pid;
+
+use crate::Outcome;
+
+/// A child process that is killed when its owner goes away.
+#[derive(Debug)]
+pub(crate) struct Owned(Child);
+
+impl Owned {
+    pub(crate) fn new(child: Child) -> Self {
+        Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Sends `signal`; a child that is gone already is no error.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Ok(pid) = i32::try_from(self.0.id()) {
+            let _gone = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    /// Waits for the end, at most `limit`; `None` when it still runs.
+    pub(crate) fn wait(&mut self, limit: Duration) -> Outcome<Option<ExitStatus>> {
+        let deadline = Instant::now() + limit;
+        loop {
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() > deadline {
+                return Ok(None);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Asks it to end, and ends it when it does not within `limit`.
+    pub(crate) fn stop(&mut self, limit: Duration) -> Outcome<ExitStatus> {
+        self.signal(Signal::SIGTERM);
+        if let Some(status) = self.wait(limit)? {
+            return Ok(status);
+        }
+        self.0.kill()?;
+        Ok(self.0.wait()?)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// Tells when this process shall end: SIGTERM, SIGINT or, if asked for, the end of standard input.
+///
+/// Called before any thread is started, since threads inherit the mask that makes the signals wait.
+pub(crate) fn end_requested(stdin_too: bool) -> Outcome<Receiver<&'static str>> {
+    let mut ends = SigSet::empty();
+    ends.add(Signal::SIGTERM);
+    ends.add(Signal::SIGINT);
+    ends.add(Signal::SIGHUP);
+    ends.thread_block()?;
+    let (tell, told) = channel();
+    if stdin_too {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            let _bytes = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            tell.send("standard input was closed")
+        });
+    }
+    thread::spawn(move || match ends.wait() {
+        Ok(signal) => tell.send(signal.as_str()),
+        Err(_) => tell.send("signals cannot be waited for"),
+    });
+    Ok(told)
+}
+
+/// The last `max_bytes` of a log file, for an error message.
+pub(crate) fn tail(path: &std::path::Path, max_bytes: usize) -> String {
+    let mut text = Vec::new();
+    if let Ok(mut file) = std::fs::File::open(path) {
+        let _partial = file.read_to_end(&mut text);
+    }
+    let from = text.len().saturating_sub(max_bytes);
+    String::from_utf8_lossy(&text[from..]).into_owned()
+}
