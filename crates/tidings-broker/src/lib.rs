@@ -1,1 +1,28 @@
-//! skeleton
+//! An embedded single-node broker that speaks Kafka's protocol.
+//!
+//! One process, one data directory, no replication and no consensus. What it advertises it does as
+//! Apache Kafka does; what it does not offer (transactions, compaction, access control) it does
+//! not advertise. Record batches are opaque bytes: their checksums are verified, their contents
+//! never opened on the way through.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use tidings_broker::{Broker, Config};
+//!
+//! let broker = Broker::start(Config::memory()).await?;
+//! println!("{}", broker.bootstrap()); // give this to any Kafka client
+//! broker.shutdown().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! The broker runs on threads of its own, so a program that blocks its async runtime (or has none)
+//! can still talk to the broker that it embeds.
+
+mod api;
+mod clock;
+mod config;
+mod limits;
+mod shared;
+mod wire;
+
+pub use config::{Config, Durability};
