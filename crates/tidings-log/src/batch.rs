@@ -389,3 +389,6 @@ impl Iterator for Batches<'_> {
 fn array<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
     data[at..at + N].try_into().expect("the range has N bytes")
 }
+
+#[cfg(test)]
+mod tests;

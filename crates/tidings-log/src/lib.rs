@@ -13,14 +13,19 @@
 
 pub mod batch;
 pub mod check;
+mod compression;
 pub mod data_dir;
+mod file_header;
+mod index;
 pub mod journal;
 pub mod limits;
 pub mod log;
 pub mod offset;
 pub mod producers;
+mod records;
 pub mod storage;
 pub mod testing;
+mod varint;
 
 pub use check::{CheckReport, check};
 pub use data_dir::{DataDir, DataDirError};
