@@ -1,1 +1,31 @@
-//! skeleton
+//! Event-driven services on Apache Kafka: publish, subscribe, nothing lost, order kept per key.
+
+// So that the derive macros, which write `::tidings`, work in this crate's own tests.
+#[allow(unused_extern_crates, reason = "it is used by what the macros write")]
+extern crate self as tidings;
+
+mod address;
+pub mod admin;
+pub mod cloudevents;
+pub mod config;
+pub mod dead_letter;
+mod error;
+mod event;
+mod events;
+mod ids;
+mod publisher;
+pub mod telemetry;
+mod time;
+pub mod trace;
+
+pub use address::{InvalidAddress, Offset, PartitionId, RecordAddress};
+pub use error::{Error, Result};
+pub use event::{DecodeError, EncodeError, Event};
+pub use events::{Causation, Draft, DraftError, Events, IntoDraft, IntoEvents, Ready, Stamp};
+pub use ids::{Derivation, EventId};
+pub use publisher::{Ack, ConnectError, PublishError, Publisher, RawRecord, Receipt};
+pub use tidings_macros::{Event, Events};
+pub use time::{InvalidTimestamp, Timestamp};
+
+#[doc(hidden)]
+pub use event::private as __private;

@@ -1,0 +1,56 @@
+//! The sum of what can go wrong before and around the work: what `main` returns.
+
+use std::fmt;
+
+use crate::admin::AdminError;
+use crate::config::ConfigError;
+use crate::publisher::{ConnectError, PublishError};
+
+/// The result of starting, running and publishing.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, as a sentence. Its `Debug` is the same sentence with its causes, since that
+/// is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The broker cannot be reached, or not like this.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// An event was not acknowledged.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// A topic could not be listed or created.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// A service cannot start, or had to stop.
+    #[error(transparent)]
+    Service(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Can the same call succeed later, with nothing changed?
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Error::Config(_) | Error::Service(_) => false,
+            Error::Connect(e) => e.is_retryable(),
+            Error::Publish(e) => e.is_retryable(),
+            Error::Admin(e) => e.is_retryable(),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            write!(f, "\n  because: {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,294 @@
+//! The producer under the publisher: a bounded queue in front of librdkafka, and one answer per
+//! record behind it.
+//!
+//! A semaphore that counts bytes is the queue: whoever has no permit waits without a busy loop, and
+//! the delivery report gives the permit back. librdkafka's own limits lie above it, so its "queue
+//! full" cannot happen. One thread of rdkafka's polls for delivery reports; the answers go to their
+//! tasks through one-shot channels (measured against rdkafka's `FutureProducer`: the same speed,
+//! without its polling when the queue is full).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bytes::Bytes;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::limits::{CONNECT_TIMEOUT, FRAMING_BYTES, OVERHEAD_BYTES, QUEUE_BYTES};
+use super::size::record_bytes;
+use super::topics::Topics;
+use super::{Ack, ConnectError, PublishError, RawRecord, Receipt};
+use crate::address::{Offset, PartitionId};
+use crate::cloudevents::Headers;
+use crate::config::Settings;
+use crate::events::Ready;
+
+/// What became of one record. The error is boxed: a receipt is small and common.
+pub(super) type Answer = Result<(PartitionId, Offset), Box<PublishError>>;
+
+pub(super) struct Engine {
+    config: ClientConfig,
+    facts: Arc<Facts>,
+    producer: RwLock<Arc<ThreadedProducer<Context>>>,
+    room: Arc<Semaphore>,
+    topics: Topics,
+}
+
+/// What error sentences need.
+struct Facts {
+    bootstrap: String,
+    message_max_bytes: usize,
+    message_timeout_ms: u64,
+}
+
+struct Context {
+    facts: Arc<Facts>,
+    /// After a fatal error (KIP-360 tells which) an idempotent producer takes nothing more.
+    dead: AtomicBool,
+}
+
+/// What comes back with a delivery report.
+struct Pending {
+    answer: oneshot::Sender<Answer>,
+    size_bytes: usize,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Engine {
+    pub(super) fn start(settings: &Settings) -> Result<Engine, ConnectError> {
+        let mut config = settings.producer();
+        config.set_log_level(RDKafkaLogLevel::Warning);
+        let number = |name: &str| settings.client_property(name).and_then(|v| v.parse().ok());
+        let facts = Arc::new(Facts {
+            bootstrap: settings.bootstrap().to_owned(),
+            message_max_bytes: number("message.max.bytes").unwrap_or(1_048_588) as usize,
+            message_timeout_ms: number("message.timeout.ms").unwrap_or(60_000),
+        });
+        Ok(Engine {
+            producer: RwLock::new(create(&config, &facts)?),
+            config,
+            facts,
+            room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)),
+            topics: Topics::new(settings),
+        })
+    }
+
+    /// Asks any broker for its metadata.
+    pub(super) async fn check_connection(&self) -> Result<(), ConnectError> {
+        let producer = self.producer();
+        let asked = tokio::task::spawn_blocking(move || {
+            let known = Some("__tidings_is_anybody_there").filter(|_| false);
+            producer.client().fetch_metadata(known, CONNECT_TIMEOUT).map(|_| ())
+        });
+        let unreachable = |reason: String| ConnectError::Unreachable {
+            bootstrap: self.facts.bootstrap.clone(),
+            reason,
+        };
+        match asked.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(unreachable(reason(&error))),
+            Err(stopped) => Err(unreachable(stopped.to_string())),
+        }
+    }
+
+    pub(super) async fn send(&self, ready: Ready) -> Result<Ack, PublishError> {
+        let Ready { topic, key, event } = ready;
+        let headers = event.to_headers();
+        let answer =
+            self.enqueue(&topic, None, key.as_ref(), event.data.as_ref(), &headers).await?;
+        let what = Receipt {
+            id: event.id.clone(),
+            source: event.source,
+            topic: topic.into_owned(),
+            partition: PartitionId::default(),
+            offset: Offset::default(),
+        };
+        Ok(Ack { id: event.id, answer, what: Some(what) })
+    }
+
+    pub(super) async fn write(
+        &self,
+        record: RawRecord,
+    ) -> Result<(PartitionId, Offset), PublishError> {
+        let RawRecord { topic, key, value, headers, partition } = record;
+        let answer =
+            self.enqueue(&topic, partition, key.as_ref(), value.as_ref(), &headers).await?;
+        match answer.await {
+            Ok(answer) => answer.map_err(|error| *error),
+            Err(_) => Err(PublishError::Closed),
+        }
+    }
+
+    /// All permits at once are there only when nothing is in flight. The semaphore is fair, so what
+    /// comes later cannot keep this waiting.
+    pub(super) async fn flush(&self) {
+        let all = self.room.acquire_many(QUEUE_BYTES).await;
+        drop(all);
+    }
+
+    pub(super) async fn close(&self) {
+        self.flush().await;
+        self.room.close();
+    }
+
+    async fn enqueue(
+        &self,
+        topic: &str,
+        partition: Option<PartitionId>,
+        key: Option<&Bytes>,
+        value: Option<&Bytes>,
+        headers: &Headers,
+    ) -> Result<oneshot::Receiver<Answer>, PublishError> {
+        let size_bytes = record_bytes(key, value, headers);
+        self.check_size(topic, size_bytes)?;
+        if !self.topics.is_ready(topic) {
+            self.topics.ensure(topic).await?;
+        }
+        let cost = u32::try_from(size_bytes + OVERHEAD_BYTES).unwrap_or(u32::MAX).min(QUEUE_BYTES);
+        let room = Arc::clone(&self.room).acquire_many_owned(cost).await;
+        let room = room.map_err(|_| PublishError::Closed)?;
+
+        let (sender, answer) = oneshot::channel();
+        let pending = Box::new(Pending { answer: sender, size_bytes, _room: room });
+        let mut record =
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending).headers(owned(headers));
+        record.partition = partition.map(|p| p.0);
+        record.key = key.map(|k| k.as_ref());
+        record.payload = value.map(|v| v.as_ref());
+        let producer = self.living()?;
+        match producer.send(record) {
+            Ok(()) => Ok(answer),
+            Err((error, record)) => {
+                let size_bytes = record.delivery_opaque.size_bytes;
+                Err(self.facts.explain(&error, topic, size_bytes))
+            }
+        }
+    }
+
+    fn check_size(&self, topic: &str, size_bytes: usize) -> Result<(), PublishError> {
+        let limit_bytes = self.facts.message_max_bytes;
+        if size_bytes + FRAMING_BYTES <= limit_bytes {
+            return Ok(());
+        }
+        Err(PublishError::TooLarge {
+            topic: topic.to_owned(),
+            size_bytes,
+            limit_bytes,
+            setting: "message.max.bytes",
+        })
+    }
+
+    fn producer(&self) -> Arc<ThreadedProducer<Context>> {
+        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The producer, or a new one if the old one has met a fatal error. Its records have got their
+    /// answers then, so nothing is sent twice.
+    fn living(&self) -> Result<Arc<ThreadedProducer<Context>>, PublishError> {
+        let producer = self.producer();
+        if !producer.context().dead.load(Ordering::Relaxed) {
+            return Ok(producer);
+        }
+        let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        if place.context().dead.load(Ordering::Relaxed) {
+            *place = create(&self.config, &self.facts).map_err(|e| PublishError::Refused {
+                topic: String::new(),
+                bootstrap: self.facts.bootstrap.clone(),
+                reason: e.to_string(),
+                retryable: true,
+            })?;
+        }
+        Ok(Arc::clone(&place))
+    }
+}
+
+fn create(
+    config: &ClientConfig,
+    facts: &Arc<Facts>,
+) -> Result<Arc<ThreadedProducer<Context>>, ConnectError> {
+    let context = Context { facts: Arc::clone(facts), dead: AtomicBool::new(false) };
+    let producer = config.create_with_context(context).map_err(|e| ConnectError::Client {
+        bootstrap: facts.bootstrap.clone(),
+        reason: reason(&e),
+    })?;
+    Ok(Arc::new(producer))
+}
+
+impl ClientContext for Context {
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.dead.store(true, Ordering::Relaxed);
+        }
+        tracing::warn!(bootstrap = self.facts.bootstrap, "publishing: {reason}");
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Pending>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
+        let answer = match result {
+            Ok(message) => Ok((PartitionId(message.partition()), Offset(message.offset()))),
+            Err((error, message)) => {
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+                    self.dead.store(true, Ordering::Relaxed);
+                }
+                Err(Box::new(self.facts.explain(error, message.topic(), pending.size_bytes)))
+            }
+        };
+        // Nobody waits any more: the event is published all the same.
+        let _ = pending.answer.send(answer);
+    }
+}
+
+impl Facts {
+    fn explain(&self, error: &KafkaError, topic: &str, size_bytes: usize) -> PublishError {
+        use RDKafkaErrorCode as Code;
+        let (topic, bootstrap) = (topic.to_owned(), self.bootstrap.clone());
+        let Some(code) = error.rdkafka_error_code() else {
+            let reason = error.to_string();
+            return PublishError::Refused { topic, bootstrap, reason, retryable: false };
+        };
+        match code {
+            Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+                PublishError::RefusedSize { topic, size_bytes, bootstrap }
+            }
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+                PublishError::UnknownTopic { topic, bootstrap }
+            }
+            Code::MessageTimedOut | Code::RequestTimedOut | Code::AllBrokersDown => {
+                let waited_ms = self.message_timeout_ms;
+                PublishError::Unacknowledged { topic, bootstrap, waited_ms }
+            }
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
+                PublishError::NotAllowed { topic, bootstrap }
+            }
+            Code::PurgeQueue | Code::PurgeInflight => PublishError::Closed,
+            code => {
+                let retryable = !matches!(
+                    code,
+                    Code::InvalidTopic
+                        | Code::InvalidRecord
+                        | Code::PolicyViolation
+                        | Code::InvalidRequiredAcks
+                );
+                PublishError::Refused { topic, bootstrap, reason: code.to_string(), retryable }
+            }
+        }
+    }
+}
+
+fn owned(headers: &Headers) -> OwnedHeaders {
+    let owned = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(owned, |owned, (name, value)| {
+        owned.insert(Header { key: name, value: value.as_deref() })
+    })
+}
+
+fn reason(error: &KafkaError) -> String {
+    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+}
