@@ -15,9 +15,9 @@ pub(crate) const MAX_GROUP_MEMBERS: usize = 1_000;
 /// invents group names can make the broker hold.
 pub(crate) const MAX_GROUPS: usize = 10_000;
 
-/// The longest group id and instance id that are taken: Kafka's own bound on topic names, and the
+/// The longest group id and instance id that are taken: four times a topic name, and the
 /// journal's codec counts their bytes in 16 bits.
-pub(crate) const MAX_ID_BYTES: usize = 249;
+pub(crate) const MAX_ID_BYTES: usize = 1_024;
 
 /// The longest metadata of one committed offset (Kafka's `offset.metadata.max.bytes`).
 pub(crate) const MAX_COMMIT_METADATA_BYTES: usize = 4_096;
@@ -38,3 +38,21 @@ pub(crate) const NEW_MEMBER_JOIN_TIMEOUT_MS: u64 = 300_000;
 /// The most commits that one write and one sync carry: enough that a sync is shared by all that
 /// waits, few enough that one batch stays a few MiB.
 pub(crate) const MAX_COMMITS_PER_WRITE: usize = 1_024;
+
+/// The most commits that may wait to be written. Each belongs to a request that waits, so this is
+/// far above what the connections' own bound lets through; beyond it clients are told to retry.
+pub(crate) const MAX_WAITING_COMMITS: usize = 10_000;
+
+/// The most bytes of metadata that one member may bring over all its protocols. A subscription
+/// to a thousand topics takes some 100 KiB in each of them.
+pub(crate) const MAX_MEMBER_METADATA_BYTES: usize = 4 << 20;
+
+/// A client id is cut to this in member ids and descriptions: it is there for people to read.
+pub(crate) const MAX_CLIENT_ID_BYTES: usize = 255;
+
+/// A journal smaller than this is not worth a rewrite.
+pub(crate) const MIN_REWRITE_BYTES: u64 = 1 << 20;
+
+/// The journal is rewritten when it is this many times what its live entries take: each byte is
+/// then rewritten a third time over at most, and a start reads a bounded surplus.
+pub(crate) const REWRITE_GROWTH: u64 = 4;
