@@ -1,9 +1,12 @@
 //! The project's own chores, run as `cargo xtask NAME`: what CI checks, and what needs real Kafka parts.
 #![allow(clippy::print_stdout, reason = "a chore talks to the person who started it")]
 
+mod clients;
 mod kafka;
 mod place;
 mod process;
+mod recipes;
+mod tidings;
 
 use std::process::ExitCode;
 
@@ -16,6 +19,9 @@ usage: cargo xtask COMMAND
   kafka [--heap-mb N] [--set NAME=VALUE]... [--until-stdin-closes]
             install Apache Kafka from Maven Central, run one node on loopback,
             print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it
+  clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
+            install kcat, confluent-kafka and kafka-python and run the client suite and the
+            recipes against `tidings broker`; --kafka: the suite against Apache Kafka
 ";
 
 fn main() -> ExitCode {
@@ -25,6 +31,7 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let outcome = match command {
+        "clients" => clients::command(rest),
         "kafka" => kafka::command(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
