@@ -46,11 +46,11 @@ use crate::clock::Clock;
 
 pub(crate) use self::codec::EntryError;
 pub(crate) use self::group::{
-    Caller, Checked, JoinRefused, JoinRequest, Joined, Protocol, State, SyncRequest, Synced,
+    Caller, Checked, JoinRefused, JoinRequest, Joined, Protocol, State, SyncRequest,
 };
-pub(crate) use self::ids::{GroupName, InstanceId, MemberId, ProtocolName};
+pub(crate) use self::ids::{GroupName, InstanceId, MemberId};
 pub(crate) use self::offsets::{Committed, Offsets};
-pub(crate) use self::queries::{Description, Listed, MemberDescription, Position};
+pub(crate) use self::queries::{Description, MemberDescription, Position};
 pub(crate) use self::settings::GroupsConfig;
 
 /// What the coordinator must know about topics: whether a committed position can exist.
@@ -143,7 +143,8 @@ impl Groups {
         if let Err(error) = self.check_join(group, &request) {
             return refused(error, request.member_id);
         }
-        request.client_id.truncate(floor_char(&request.client_id, limits::MAX_CLIENT_ID_BYTES));
+        let id = &mut request.client_id;
+        id.truncate(id.floor_char_boundary(limits::MAX_CLIENT_ID_BYTES));
         let prefix = request.instance.as_ref().map_or(&*request.client_id, InstanceId::as_str);
         let fresh_id = MemberId::from(&*format!("{prefix}-{}", uuid::Uuid::new_v4()));
         let member_id = request.member_id.clone();
@@ -349,7 +350,7 @@ fn check_name(group: &GroupName) -> Checked {
     Ok(())
 }
 
-/// The largest place up to `limit` where `text` can be cut.
-fn floor_char(text: &str, limit: usize) -> usize {
-    text.floor_char_boundary(limit)
+/// The error code of an outcome; 0 is success.
+pub(crate) fn error_code(outcome: Checked) -> i16 {
+    outcome.map_or_else(|error| error.code(), |()| 0)
 }
