@@ -74,6 +74,9 @@ pub struct Config {
     /// The clock that record timestamps, retention and expiry go by.
     #[doc(hidden)]
     pub clock: Arc<dyn Clock>,
+    /// A storage to use instead of the disk or the memory: failure tests script one.
+    #[doc(hidden)]
+    pub storage: Option<Arc<dyn tidings_log::storage::Storage>>,
 }
 
 impl Config {
@@ -93,6 +96,7 @@ impl Config {
             max_connections: crate::limits::MAX_CONNECTIONS,
             idle_timeout: crate::limits::IDLE_TIMEOUT,
             clock: Arc::new(SystemClock),
+            storage: None,
         }
     }
 

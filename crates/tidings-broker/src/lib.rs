@@ -19,10 +19,32 @@
 //! can still talk to the broker that it embeds.
 
 mod api;
+mod blocking;
+mod broker;
+mod broker_settings;
+mod check;
 mod clock;
 mod config;
+mod connection;
+mod groups;
+mod ids;
 mod limits;
+mod listener;
+mod memory;
+mod partition;
+mod port_holder;
+mod retention;
 mod shared;
+mod start_error;
+mod stats;
+mod stop;
+mod topics;
+mod watchers;
 mod wire;
 
+pub use broker::Broker;
+pub use check::{CheckReport, CheckedPartition, check};
+pub use clock::{Clock, SystemClock};
 pub use config::{Config, Durability};
+pub use start_error::{ShutdownError, StartError};
+pub use stats::Stats;

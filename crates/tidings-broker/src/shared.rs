@@ -3,10 +3,24 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use kafka_protocol::messages::BrokerId;
 use kafka_protocol::protocol::StrBytes;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::groups::Groups;
+use crate::ids::Ids;
+use crate::memory::Memory;
+use crate::stats::Counters;
+use crate::stop::Stop;
+use crate::topics::Topics;
+use crate::wire::frames::LargeFrames;
+
+/// The only node of this cluster: leader of all partitions, coordinator of all groups.
+pub(crate) const NODE_ID: BrokerId = BrokerId(1);
+
+/// The leader epoch of all partitions for ever: leadership never changes on a single node.
+pub(crate) const LEADER_EPOCH: i32 = 0;
 
 /// The broker's parts, shared by its tasks. Handlers get `&Shared`.
 pub(crate) struct Shared {
@@ -16,8 +30,20 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     /// The host and port that clients are told.
     pub(crate) advertised: (String, u16),
-    /// This cluster's id: 22 characters, the same after each restart.
-    pub(crate) cluster_id: String,
+    /// All topics and their partitions.
+    pub(crate) topics: Arc<Topics>,
+    /// The cluster's id, and those of idempotent producers.
+    pub(crate) ids: Arc<Ids>,
+    /// The consumer groups.
+    pub(crate) groups: Groups,
+    /// What has been done so far.
+    pub(crate) stats: Counters,
+    /// When to end.
+    pub(crate) stop: Stop,
+    /// The budget for large requests.
+    pub(crate) large_frames: LargeFrames,
+    /// When to look at the memory budget.
+    pub(crate) memory: Memory,
 }
 
 /// Who asks: one connection, and what its client says about itself in the request's header.

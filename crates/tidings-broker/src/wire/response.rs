@@ -25,18 +25,16 @@ impl Response {
             out.put_u8(0);
         }
         body(&mut out)?;
-        Ok(Response::from_chunks(out, Vec::new()))
+        let bytes = out.len();
+        out[..4].copy_from_slice(&prefix(bytes - 4));
+        Ok(Response { chunks: vec![out.freeze()], bytes })
     }
 
-    /// Puts a response together from its first chunk, which begins with four bytes for the
-    /// length, and those that follow it.
-    pub(crate) fn from_chunks(mut first: BytesMut, rest: Vec<Bytes>) -> Response {
-        let bytes = first.len() + rest.iter().map(Bytes::len).sum::<usize>();
-        let length = u32::try_from(bytes - 4).expect("responses are far below 4 GiB");
-        first[..4].copy_from_slice(&length.to_be_bytes());
-        let mut chunks = rest;
-        chunks.insert(0, first.freeze());
-        Response { chunks, bytes }
+    /// Puts a response together from the chunks behind its length prefix.
+    pub(crate) fn from_chunks(mut chunks: Vec<Bytes>) -> Response {
+        let bytes = chunks.iter().map(Bytes::len).sum::<usize>();
+        chunks.insert(0, Bytes::copy_from_slice(&prefix(bytes)));
+        Response { chunks, bytes: bytes + 4 }
     }
 
     /// The chunks in the order in which they are sent.
@@ -48,4 +46,8 @@ impl Response {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+fn prefix(bytes: usize) -> [u8; 4] {
+    u32::try_from(bytes).expect("responses are far below 4 GiB").to_be_bytes()
 }
