@@ -1,0 +1,4 @@
+//! Integration tests of the library, named by behaviour; all of them in one binary, which links
+//! once.
+
+mod publishing;
