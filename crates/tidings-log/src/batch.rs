@@ -223,6 +223,14 @@ pub enum BatchError {
         /// First sequence in the header.
         sequence: i32,
     },
+    /// Offsets in a segment that do not grow.
+    #[error("the record batch has offset {found}, but {expected} or more must come here")]
+    Offset {
+        /// Offset in the header.
+        found: Offset,
+        /// Lowest offset that it may have.
+        expected: Offset,
+    },
     /// No batch at all.
     #[error("there is no record batch in the request")]
     Empty,

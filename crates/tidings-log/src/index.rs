@@ -49,6 +49,8 @@ pub(crate) struct IndexSummary {
 pub(crate) struct IndexBuilder {
     pub entries: Vec<IndexEntry>,
     max_timestamp: Option<(i64, u64)>,
+    /// The next batch gets an entry, however near it is.
+    due: bool,
 }
 
 impl IndexBuilder {
@@ -56,13 +58,18 @@ impl IndexBuilder {
     pub(crate) fn resume(entries: Vec<IndexEntry>, summary: &IndexSummary) -> IndexBuilder {
         let known = (!entries.is_empty())
             .then_some((summary.max_timestamp, summary.max_timestamp_position));
-        IndexBuilder { entries, max_timestamp: known }
+        IndexBuilder { entries, max_timestamp: known, due: false }
+    }
+
+    /// Damage stands between the last batch and the next: a walk must not start before it.
+    pub(crate) fn jump(&mut self) {
+        self.due = true;
     }
 
     /// Takes note of a batch at `position`.
     pub(crate) fn add(&mut self, header: &BatchHeader, position: u64, interval_bytes: u64) {
-        let due = self.entries.last().is_none_or(|e| position - e.position >= interval_bytes);
-        if due {
+        let far = self.entries.last().is_none_or(|e| position - e.position >= interval_bytes);
+        if far || std::mem::take(&mut self.due) {
             let max_timestamp_before = self.max_timestamp.map_or(NOTHING_BEFORE, |(ts, _)| ts);
             let offset = header.base_offset;
             self.entries.push(IndexEntry { offset, position, max_timestamp_before });

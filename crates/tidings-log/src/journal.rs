@@ -3,17 +3,34 @@
 //! The owner appends what changed and rewrites the whole from its state when the journal has grown.
 //! An entry is opaque bytes; order is kept.
 
+mod format;
+
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::file_header::{FILE_HEADER_BYTES, HeaderFault, JOURNAL};
+use crate::limits::{MAX_JOURNAL_BYTES, MAX_JOURNAL_ENTRY_BYTES};
 use crate::log::OpenError;
-use crate::storage::Storage;
+use crate::storage::{File, OpenMode, Storage, is_full, read_all};
+
+pub(crate) use format::{Found, walk};
 
 /// An open journal. It has one owner; syncing happens by plans outside of the owner's lock.
 #[derive(Debug)]
-pub struct Journal {}
+pub struct Journal {
+    storage: Arc<dyn Storage>,
+    path: String,
+    file: Arc<dyn File>,
+    size: u64,
+    position: u64,
+    synced: u64,
+    fenced: Option<String>,
+    /// Whether the file's name is not known to survive power loss.
+    dir_changed: bool,
+}
 
 /// What opening a journal found and did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,7 +74,13 @@ pub enum JournalError {
 
 /// A sync of a journal, to be run outside of its owner's lock.
 #[derive(Debug)]
-pub struct JournalSync {}
+pub struct JournalSync {
+    storage: Arc<dyn Storage>,
+    path: String,
+    file: Arc<dyn File>,
+    sync_dir: bool,
+    position: u64,
+}
 
 impl JournalSync {
     /// Waits until everything that was appended when the plan was made is on the disk. Returns the
@@ -66,13 +89,23 @@ impl JournalSync {
     /// # Errors
     /// [`JournalError::Fenced`]: nobody knows what is on the disk; hand it to [`Journal::fence`].
     pub fn run(self) -> Result<u64, JournalError> {
-        todo!()
+        let mut synced = self.file.sync_data();
+        if self.sync_dir {
+            synced = synced.and_then(|()| self.storage.sync_dir(parent(&self.path)));
+        }
+        match synced {
+            Ok(()) => Ok(self.position),
+            Err(error) => {
+                let reason = format!("syncing it failed: {error}");
+                Err(JournalError::Fenced { path: self.path, reason })
+            }
+        }
     }
 }
 
 impl Journal {
     /// Opens (or creates) the journal at `path` and returns its entries, oldest first. A torn tail
-    /// is cut to the last whole entry.
+    /// is cut to the last whole entry; if whole entries follow it, it is kept aside in a file.
     ///
     /// # Errors
     /// [`OpenError`] for a newer format, a file that is no journal, or a failing disk.
@@ -80,8 +113,46 @@ impl Journal {
         storage: Arc<dyn Storage>,
         path: &str,
     ) -> Result<(Journal, Vec<Bytes>, JournalRecovery), OpenError> {
-        let _ = (storage, path);
-        todo!()
+        let io = |action, path: &str, source| OpenError::Io { action, path: path.into(), source };
+        storage
+            .create_dir(parent(path))
+            .map_err(|error| io("create directory", parent(path), error))?;
+        let content = match read_all(&*storage, path, MAX_JOURNAL_BYTES) {
+            Ok(content) => content,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(io("read", path, error)),
+        };
+        let created = !check_header(&content, path)?;
+        let mode = if created { OpenMode::Create } else { OpenMode::Write };
+        let file = storage.open(path, mode).map_err(|error| io("open", path, error))?;
+        if created {
+            let header = JOURNAL.header();
+            file.write_at(0, &header).map_err(|error| io("write", path, error))?;
+        }
+        let content = if created { Bytes::from(JOURNAL.header().to_vec()) } else { content.into() };
+        let Found { entries, end, more } = walk(&content);
+        let mut recovery = JournalRecovery::default();
+        if end < content.len() {
+            recovery.cut_bytes = (content.len() - end) as u64;
+            if more {
+                let aside = format!("{path}.{end}.cut");
+                keep_aside(&*storage, &aside, &content[end..])
+                    .map_err(|error| io("write", &aside, error))?;
+                recovery.kept_aside = Some(aside);
+            }
+            file.truncate(end as u64).map_err(|error| io("cut", path, error))?;
+        }
+        let journal = Journal {
+            storage,
+            path: path.to_owned(),
+            file,
+            size: end as u64,
+            position: entries.len() as u64,
+            synced: 0,
+            fenced: None,
+            dir_changed: created,
+        };
+        Ok((journal, entries, recovery))
     }
 
     /// Appends one entry: it survives `kill -9` when this returns.
@@ -92,7 +163,8 @@ impl Journal {
         self.append_all([entry])
     }
 
-    /// Appends several entries with one write, all or none of them.
+    /// Appends several entries with one write. After `kill -9` within it the first of them may be
+    /// there without the last.
     ///
     /// # Errors
     /// As [`Journal::append`].
@@ -100,38 +172,62 @@ impl Journal {
         &mut self,
         entries: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(), JournalError> {
-        let _ = entries.into_iter();
-        todo!()
+        self.refuse_if_fenced()?;
+        let (frames, count) = self.frames(Vec::new(), entries)?;
+        let Err(error) = self.file.write_at(self.size, &frames) else {
+            self.size += frames.len() as u64;
+            self.position += count;
+            return Ok(());
+        };
+        match self.file.truncate(self.size) {
+            Ok(()) if is_full(&error) => Err(JournalError::DiskFull { path: self.path.clone() }),
+            Ok(()) => self.failed(format!("writing it failed: {error}")),
+            Err(second) => self.failed(format!(
+                "writing it failed: {error}; and cutting off what was written: {second}"
+            )),
+        }
     }
 
     /// What has to be synced, to be run outside of the lock.
     pub fn plan_sync(&mut self) -> JournalSync {
-        todo!()
+        JournalSync {
+            storage: Arc::clone(&self.storage),
+            path: self.path.clone(),
+            file: Arc::clone(&self.file),
+            sync_dir: std::mem::take(&mut self.dir_changed),
+            position: self.position,
+        }
     }
 
     /// Takes note that everything up to `position` is on the disk.
     pub fn synced(&mut self, position: u64) {
-        let _ = position;
+        self.synced = self.synced.max(position.min(self.position));
     }
 
     /// Number of entries appended since the journal was opened, counting those found then.
     pub fn position(&self) -> u64 {
-        todo!()
+        self.position
     }
 
     /// The highest position known to be on the disk.
     pub fn synced_position(&self) -> u64 {
-        todo!()
+        self.synced
     }
 
     /// Refuses all further entries.
     pub fn fence(&mut self, reason: impl Into<String>) {
-        let _ = reason.into();
+        let reason = self.fenced.get_or_insert_with(|| reason.into());
+        tracing::error!(path = self.path, reason, "the journal takes no more entries");
+    }
+
+    /// Why the journal is fenced, if it is.
+    pub fn fenced(&self) -> Option<&str> {
+        self.fenced.as_deref()
     }
 
     /// Length of the file in bytes: what tells the owner when to rewrite.
     pub fn size_bytes(&self) -> u64 {
-        todo!()
+        self.size
     }
 
     /// Replaces everything by `entries`, atomically: after a crash either the old or the new
@@ -144,7 +240,100 @@ impl Journal {
         &mut self,
         entries: impl IntoIterator<Item = &'a [u8]>,
     ) -> Result<(), JournalError> {
-        let _ = entries.into_iter();
-        todo!()
+        self.refuse_if_fenced()?;
+        let (content, _) = self.frames(JOURNAL.header().to_vec(), entries)?;
+        let temporary = format!("{}.tmp", self.path);
+        let written = (|| {
+            let file = self.storage.open(&temporary, OpenMode::Create)?;
+            file.write_at(0, &content)?;
+            file.sync_data()?;
+            self.storage.rename(&temporary, &self.path)?;
+            Ok(file)
+        })();
+        match written {
+            Ok(file) => {
+                self.file = file;
+                self.size = content.len() as u64;
+            }
+            Err(error) => {
+                // The old file is untouched and stays in force; a leftover is overwritten later.
+                let _ = self.storage.remove(&temporary);
+                if is_full(&error) {
+                    return Err(JournalError::DiskFull { path: self.path.clone() });
+                }
+                return self.failed(format!("writing it anew failed: {error}"));
+            }
+        }
+        if let Err(error) = self.storage.sync_dir(parent(&self.path)) {
+            return self.failed(format!("syncing its directory failed: {error}"));
+        }
+        self.dir_changed = false;
+        self.synced = self.position;
+        Ok(())
+    }
+
+    fn frames<'a>(
+        &self,
+        mut frames: Vec<u8>,
+        entries: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(Vec<u8>, u64), JournalError> {
+        let mut count = 0;
+        for entry in entries {
+            if entry.len() > MAX_JOURNAL_ENTRY_BYTES {
+                let (path, size) = (self.path.clone(), entry.len());
+                return Err(JournalError::TooLarge { path, size, limit: MAX_JOURNAL_ENTRY_BYTES });
+            }
+            format::frame(&mut frames, entry);
+            count += 1;
+        }
+        Ok((frames, count))
+    }
+
+    fn refuse_if_fenced(&self) -> Result<(), JournalError> {
+        match &self.fenced {
+            None => Ok(()),
+            Some(reason) => {
+                Err(JournalError::Fenced { path: self.path.clone(), reason: reason.clone() })
+            }
+        }
+    }
+
+    fn failed(&mut self, reason: String) -> Result<(), JournalError> {
+        self.fence(reason);
+        self.refuse_if_fenced()
     }
 }
+
+/// Whether the file has a header; one that a crash left without (empty, or zeros) has none.
+fn check_header(content: &[u8], path: &str) -> Result<bool, OpenError> {
+    match JOURNAL.check(content) {
+        Ok(_) => Ok(true),
+        Err(HeaderFault::Newer(found)) => {
+            let known = JOURNAL.version;
+            Err(OpenError::NewerFormat { path: path.to_owned(), found, known })
+        }
+        Err(HeaderFault::Foreign) => {
+            let header = JOURNAL.header();
+            let torn = content.len() < FILE_HEADER_BYTES && header.starts_with(content);
+            if torn || content.iter().all(|byte| *byte == 0) {
+                Ok(false)
+            } else {
+                Err(OpenError::Foreign { path: path.to_owned(), expected: JOURNAL.name })
+            }
+        }
+    }
+}
+
+fn keep_aside(storage: &dyn Storage, path: &str, content: &[u8]) -> io::Result<()> {
+    let file = storage.open(path, OpenMode::Create)?;
+    file.write_at(0, content)?;
+    file.sync_data()?;
+    storage.sync_dir(parent(path))
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ pub mod log;
 pub mod offset;
 pub mod producers;
 mod records;
+mod scan;
+mod segment;
 pub mod storage;
 pub mod testing;
 mod varint;

@@ -48,3 +48,6 @@ pub const MAX_DECOMPRESSED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Largest entry of a journal: entries are a group's offsets or a topic's settings, far below this.
 pub const MAX_JOURNAL_ENTRY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Largest journal that is read back: its owner rewrites it long before, at some megabytes.
+pub const MAX_JOURNAL_BYTES: u64 = 1024 * 1024 * 1024;

@@ -1,0 +1,159 @@
+//! Syncing outside of the owner's lock, and what is saved once the segments are on the disk.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Log, SyncError};
+use crate::offset::Offset;
+use crate::producers;
+use crate::segment::{FileName, LazyFile, Place, Save, Segment, SegmentIndex};
+
+/// A sync that was planned under the log's lock and runs outside of it.
+#[derive(Debug)]
+pub struct SyncPlan {
+    place: Arc<Place>,
+    /// Oldest first: a later segment is never on the disk before an earlier one.
+    files: Vec<Arc<LazyFile>>,
+    sync_dir: bool,
+    saves: Vec<Save>,
+    end: Offset,
+}
+
+impl SyncPlan {
+    /// Whether everything is on the disk already.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && !self.sync_dir && self.saves.is_empty()
+    }
+
+    /// The offset that [`SyncPlan::run`] will return.
+    pub fn end(&self) -> Offset {
+        self.end
+    }
+
+    /// Syncs and returns the offset below which everything is on the disk; hand it to
+    /// [`Log::synced`]. Plans of one log may run at the same time and in any order.
+    ///
+    /// # Errors
+    /// [`SyncError`]; hand it to [`Log::fence`].
+    pub fn run(self) -> Result<Offset, SyncError> {
+        for file in &self.files {
+            let synced = file.open().and_then(|f| f.sync_data());
+            synced.map_err(|error| sync_error(file.path(), &error))?;
+        }
+        if self.sync_dir {
+            let synced = self.place.storage.sync_dir(&self.place.dir);
+            synced.map_err(|error| sync_error(self.place.dir.clone(), &error))?;
+        }
+        // Only now: a saved index says that the segment is on the disk.
+        for save in &self.saves {
+            save.run(&self.place);
+        }
+        Ok(self.end)
+    }
+}
+
+fn sync_error(path: String, error: &io::Error) -> SyncError {
+    SyncError { path, reason: error.to_string() }
+}
+
+impl Log {
+    /// Plans a sync of everything appended so far.
+    pub fn plan_sync(&mut self) -> SyncPlan {
+        let active = self.active();
+        let synced = if active.synced { active.size } else { 0 };
+        let unsaved = active.size - active.covered.load(Ordering::Acquire).min(active.size);
+        let checkpoint = synced < active.size && unsaved >= self.config.checkpoint_bytes;
+        self.plan_sync_and_save(checkpoint)
+    }
+
+    fn plan_sync_and_save(&mut self, save_active: bool) -> SyncPlan {
+        let mut files = Vec::new();
+        let mut saves = Vec::new();
+        let newest_first = self.segments.iter().rev();
+        for (n, segment) in newest_first.take_while(|s| !at_rest(s)).enumerate() {
+            if !segment.synced {
+                files.push(Arc::clone(&segment.file));
+            }
+            if n > 0 {
+                saves.extend(segment.save(segment.producers.clone()));
+            } else if save_active {
+                let snapshot = producers::encode(&self.producers, self.end);
+                saves.extend(segment.save(Some(Arc::new(snapshot))));
+            }
+        }
+        files.reverse();
+        saves.reverse();
+        let sync_dir = std::mem::take(&mut self.dir_changed);
+        SyncPlan { place: Arc::clone(&self.place), files, sync_dir, saves, end: self.end }
+    }
+
+    /// Whether so much waits for a sync that the next start would take long to verify it. With
+    /// durability `process` the owner runs a sync in the background when this says so.
+    pub fn wants_sync(&self) -> bool {
+        let active = self.active();
+        let unsaved = active.size.saturating_sub(active.covered.load(Ordering::Acquire));
+        let sealed = self.segments.len().checked_sub(2).and_then(|n| self.segments.get(n));
+        (!active.synced && unsaved >= self.config.checkpoint_bytes)
+            || sealed.is_some_and(|segment| !segment.synced)
+    }
+
+    /// Takes note that everything below `end` is on the disk.
+    pub fn synced(&mut self, end: Offset) {
+        self.synced_end = self.synced_end.max(end.min(self.end));
+        let synced_end = self.synced_end;
+        let active_base = self.active().base;
+        for segment in self.segments.iter_mut().rev() {
+            if at_rest(segment) && segment.base != active_base {
+                break;
+            }
+            segment.synced |= segment.next <= synced_end && !segment.is_empty();
+            if segment.base != active_base {
+                segment.rest(&self.place);
+            }
+        }
+    }
+
+    /// Syncs, and saves what lets the next start trust everything unread.
+    ///
+    /// # Errors
+    /// [`SyncError`]: the next start will verify what is not known to be on the disk.
+    pub fn close(mut self) -> Result<(), SyncError> {
+        if let Some(reason) = &self.fenced {
+            return Err(SyncError { path: self.place.dir.clone(), reason: reason.clone() });
+        }
+        self.plan_sync_and_save(true).run().map(drop)
+    }
+}
+
+/// Whether a segment needs neither a sync nor a save. All before it are at rest, too.
+fn at_rest(segment: &Segment) -> bool {
+    segment.synced && matches!(segment.index, SegmentIndex::Saved { .. })
+}
+
+impl Segment {
+    /// What is to be saved of it, unless that is saved already.
+    pub(crate) fn save(&self, producers: Option<Arc<Vec<u8>>>) -> Option<Save> {
+        let SegmentIndex::Memory(index) = &self.index else { return None };
+        (self.covered.load(Ordering::Acquire) < self.size).then(|| Save {
+            base: self.base,
+            summary: self.summary(index),
+            index: Arc::clone(index),
+            covered: Arc::clone(&self.covered),
+            producers,
+        })
+    }
+
+    /// Gives back the memory of a sealed segment's index once its file has all of it.
+    fn rest(&mut self, place: &Arc<Place>) {
+        let SegmentIndex::Memory(index) = &self.index else { return };
+        if !self.synced || self.covered.load(Ordering::Acquire) < self.size {
+            return;
+        }
+        let entries = index.entries.len() as u32;
+        let summary = self.summary(index);
+        let file = LazyFile::new(place, FileName::index(self.base));
+        self.index = SegmentIndex::Saved { file, entries, summary };
+        self.producers = None;
+    }
+}

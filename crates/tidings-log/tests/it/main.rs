@@ -1,0 +1,3 @@
+//! Tests of the log as its users see it, one module per behaviour.
+
+mod append_and_read;
