@@ -30,7 +30,17 @@ from confluent_kafka.admin import (
 from model import PATIENCE_S, Differs, Member, Record, Refused, json_events
 
 NAME = "confluent"
-CAN = {"admin", "commit", "time", "idempotent", "static", "cooperative", "metadata", "raw", "null-header"}
+CAN = {
+    "admin",
+    "commit",
+    "time",
+    "idempotent",
+    "static",
+    "cooperative",
+    "metadata",
+    "raw",
+    "null-header",
+}
 
 
 def versions():

@@ -71,12 +71,18 @@ class Client:
     def broker_configs(self):
         broker = str(self.admin.describe_cluster()["brokers"][0]["broker_id"])
         resource = ConfigResource(ConfigResourceType.BROKER, broker)
-        return set(self.asked(self.admin.describe_configs, [resource], config_filter="all")["broker"][broker])
+        return set(
+            self.asked(self.admin.describe_configs, [resource], config_filter="all")["broker"][
+                broker
+            ]
+        )
 
     def set_config(self, topic, name, value):
         change = {name: ("DELETE", None) if value is None else value}
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, change)
-        said = self.asked(self.admin.alter_configs, [resource], raise_on_unknown=False)["topic"][topic]
+        said = self.asked(self.admin.alter_configs, [resource], raise_on_unknown=False)["topic"][
+            topic
+        ]
         if said != "OK":
             number = said.partition("Error ")[2].partition("]")[0]
             raise Refused(int(number) if number.isdigit() else -1, said)
@@ -193,7 +199,9 @@ class Client:
     # groups
 
     def commit(self, group, topic, offsets):
-        wanted = {TopicPartition(topic, p): OffsetAndMetadata(o, m) for p, (o, m) in offsets.items()}
+        wanted = {
+            TopicPartition(topic, p): OffsetAndMetadata(o, m) for p, (o, m) in offsets.items()
+        }
         for error in self.asked(self.admin.alter_group_offsets, group, wanted).values():
             if error.errno:
                 raise Refused(error.errno, error.__name__)
@@ -202,7 +210,10 @@ class Client:
         """partition -> (offset, metadata), or None where nothing is committed."""
         places = [TopicPartition(topic, p) for p in partitions]
         found = self.asked(self.admin.list_group_offsets, {group: places})[group]
-        return {p.partition: None if o.offset < 0 else (o.offset, o.metadata or "") for p, o in found.items()}
+        return {
+            p.partition: None if o.offset < 0 else (o.offset, o.metadata or "")
+            for p, o in found.items()
+        }
 
     def groups(self):
         return {group["group_id"] for group in self.asked(self.admin.list_groups)}

@@ -1,7 +1,7 @@
 """One consumer group member as a process: reports its assignment and records as JSON lines.
 
 Usage: member.py confluent|kafka-python JSON, where JSON holds bootstrap, group, topic, strategy
-("eager" or "cooperative"), instance (or null), session_ms, exit_commits. Ends when standard input does.
+("eager" or "cooperative"), instance (or null), session_ms. Ends when standard input does.
 """
 
 import json
@@ -77,7 +77,8 @@ def kafka_python(options, ended):
         metadata_max_age_ms=1000,
         partition_assignment_strategy=(assignor,),
     )
-    # Subscribing before it knows the topic can hang this client in its second join, on Apache Kafka too.
+    # Subscribing before it knows the topic can hang this client in its second join, on Apache
+    # Kafka too.
     while not consumer.partitions_for_topic(options["topic"]) and not ended.wait(0.1):
         pass
     consumer.subscribe([options["topic"]])

@@ -1,4 +1,4 @@
-//! The project's own chores, run as `cargo xtask NAME`: what CI checks, and what needs real Kafka parts.
+//! The project's own chores, run as `cargo xtask NAME`.
 #![allow(clippy::print_stdout, reason = "a chore talks to the person who started it")]
 
 mod clients;
@@ -7,6 +7,7 @@ mod place;
 mod process;
 mod recipes;
 mod tidings;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  tidy      check the house's rules: arrows between crates, budgets, words, links
   kafka [--heap-mb N] [--set NAME=VALUE]... [--until-stdin-closes]
             install Apache Kafka from Maven Central, run one node on loopback,
             print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "clients" => clients::command(rest),
         "kafka" => kafka::command(rest),
+        "tidy" => tidy::command(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

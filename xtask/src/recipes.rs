@@ -1,4 +1,4 @@
-//! The recipes for other languages, run for real: each one's events are read by ours, and ours by it.
+//! The recipes for other languages, run for real: ours reads each one's events, and it reads ours.
 
 use std::path::Path;
 

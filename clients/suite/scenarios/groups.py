@@ -17,14 +17,15 @@ def places(topic, count):
 def shared_out(members, topic, count):
     """Whether the members own all partitions, each one once, and none of them nothing."""
     owned = [place for member in members for place in member.assigned]
-    return (
-        sorted(owned) == sorted(places(topic, count)) and all(member.assigned for member in members)
+    return sorted(owned) == sorted(places(topic, count)) and all(
+        member.assigned for member in members
     )
 
 
 def state(members):
     return lambda: "; ".join(
-        f"assigned {sorted(m.assigned)}, {len(m.records)} records, says {m.noise[-6:]}" for m in members
+        f"assigned {sorted(m.assigned)}, {len(m.records)} records, says {m.noise[-6:]}"
+        for m in members
     )
 
 

@@ -1,4 +1,4 @@
-"""Records as they go in and come out: order, codecs, headers, sizes, idempotence, place and time."""
+"""Records as they go in and come out: order, codecs, headers, sizes, place and time."""
 
 import threading
 import time
@@ -34,21 +34,29 @@ def records_come_back_as_they_went(t):
         same(pairs, want, f"keys and values read by {reader.name}")
         same([r.offset for r in got], list(range(len(records))), f"offsets read by {reader.name}")
         stamps = [r.timestamp for r in got]
-        true(before <= min(stamps) and max(stamps) <= time.time() * 1000 + 1000, "timestamps are now")
+        true(
+            before <= min(stamps) and max(stamps) <= time.time() * 1000 + 1000, "timestamps are now"
+        )
 
 
 def codec(name):
     @scenario(name=f"codec_{name}")
     def one_codec(t):
         topic = t.filled(partitions=2)
-        records = [Record(f"{n} " + "abcdefgh" * 40, key=str(n), partition=n % 2) for n in range(2000)]
+        records = [
+            Record(f"{n} " + "abcdefgh" * 40, key=str(n), partition=n % 2) for n in range(2000)
+        ]
         t.client.produce(topic, records, codec=name)
         for reader in t.everyone():
             got = reader.consume(topic)
             same(len(got), 2000, f"records read by {reader.name}")
             for partition in (0, 1):
                 want = [r.value for r in records if r.partition == partition]
-                same([r.value for r in got if r.partition == partition], want, f"as {reader.name} reads")
+                same(
+                    [r.value for r in got if r.partition == partition],
+                    want,
+                    f"as {reader.name} reads",
+                )
 
 
 for each in ("none", "gzip", "snappy", "lz4", "zstd"):
@@ -61,7 +69,9 @@ def headers_are_kept(t):
     headers = (("ce_id", "1"), ("twice", "a"), ("twice", "b"), ("empty", ""))
     if "null-header" in t.client.can:
         headers += (("none", None),)
-    t.client.produce(topic, [Record("with", headers=headers, partition=0), Record("without", partition=0)])
+    t.client.produce(
+        topic, [Record("with", headers=headers, partition=0), Record("without", partition=0)]
+    )
     for reader in t.everyone():
         got = {r.value: r.headers for r in reader.consume(topic)}
         if reader.name == "kcat":
@@ -99,7 +109,9 @@ for each in (0, 1, "all"):
 @scenario()
 def large_messages(t):
     topic = t.filled(partitions=1)
-    t.client.produce(topic, [Record("x" * MESSAGE, partition=0), Record("y" * MESSAGE, partition=0)])
+    t.client.produce(
+        topic, [Record("x" * MESSAGE, partition=0), Record("y" * MESSAGE, partition=0)]
+    )
     got = t.client.consume(topic)
     same([(r.value[0], len(r.value)) for r in got], [("x", MESSAGE), ("y", MESSAGE)], "values")
     refused(
@@ -135,7 +147,10 @@ def offset_out_of_range_follows_the_policy(t):
         try:
             got = t.client.consume(topic, 0, start=5_000, reset="error")
         except Exception as error:  # noqa: BLE001  the clients' own types differ
-            true(getattr(error, "code", None) in (OUT_OF_RANGE, -140, -1), f"another error: {error!r}")
+            true(
+                getattr(error, "code", None) in (OUT_OF_RANGE, -140, -1),
+                f"another error: {error!r}",
+            )
         else:
             raise Differs(f"reading from beyond the end gave {got}")
 
@@ -151,11 +166,21 @@ def offsets_are_found_by_time_to_the_record(t):
         records = [Record(str(n), partition=0, timestamp=stamp) for n, stamp in enumerate(stamps)]
         t.client.produce(topic, records, codec=codec_name)
         for n in (0, 7, 19):
-            same(t.client.offset_for_time(topic, 0, stamps[n]), first + n, f"{codec_name}: at stamp {n}")
-            same(t.client.offset_for_time(topic, 0, stamps[n] - 50), first + n, f"{codec_name}: before {n}")
+            same(
+                t.client.offset_for_time(topic, 0, stamps[n]),
+                first + n,
+                f"{codec_name}: at stamp {n}",
+            )
+            same(
+                t.client.offset_for_time(topic, 0, stamps[n] - 50),
+                first + n,
+                f"{codec_name}: before {n}",
+            )
     end = t.client.ends(topic, 0)[1]
     same(t.client.offset_for_time(topic, 0, start + end * 100 + 5), -1, "after the last one")
-    same(t.client.offset_of_max_timestamp(topic, 0), (end - 1, start + (end - 1) * 100), "the latest")
+    same(
+        t.client.offset_of_max_timestamp(topic, 0), (end - 1, start + (end - 1) * 100), "the latest"
+    )
 
 
 @scenario()
@@ -188,9 +213,7 @@ def records_are_deleted(t):
     for reader in t.everyone():
         got = reader.consume(topic)
         same([r.value for r in got], [str(n) for n in range(40, 100)], f"what {reader.name} reads")
-    refused(
-        OUT_OF_RANGE, "deleting beyond the end", lambda: t.client.delete_records(topic, 0, 500)
-    )
+    refused(OUT_OF_RANGE, "deleting beyond the end", lambda: t.client.delete_records(topic, 0, 500))
     got = t.client.consume(topic, 0, start=10, count=60, reset="earliest")
     same(got[0].value, "40", "reading what is deleted goes on at the start")
 
@@ -237,7 +260,11 @@ def readers_beside_writers_see_each_order(t):
     same(errors, [], "errors of the writers")
     for partition in range(4):
         for writer in range(2):
-            mine = [r.value for r in got if r.partition == partition and r.value.startswith(f"{writer} ")]
+            mine = [
+                r.value
+                for r in got
+                if r.partition == partition and r.value.startswith(f"{writer} ")
+            ]
             want = [f"{writer} {n}" for n in range(per_writer) if n % 4 == partition]
             same(mine, want, f"order of writer {writer} in partition {partition}")
 

@@ -5,7 +5,7 @@ from scenarios import scenario
 
 TOPIC_EXISTS, UNKNOWN_TOPIC, INVALID_TOPIC, INVALID_PARTITIONS, INVALID_CONFIG = 36, 3, 17, 37, 40
 
-# What a client may rely on to find in a topic's description, set or not (pitfall of brokers: defaults).
+# What a client may rely on to find in a topic's description, set or not.
 TOPIC_CONFIGS = {
     "cleanup.policy": "delete",
     "max.message.bytes": "1048588",
@@ -34,7 +34,11 @@ def topic_is_created_listed_deleted(t):
     until(f"{topic} is gone", lambda: topic not in t.client.topics())
     t.client.create(topic, partitions=2)
     until(f"{topic} is back", lambda: t.client.topics().get(topic) == 2)
-    same(t.client.produce(topic, [Record("after", partition=0)]), [(0, 0)], "a fresh log's first place")
+    same(
+        t.client.produce(topic, [Record("after", partition=0)]),
+        [(0, 0)],
+        "a fresh log's first place",
+    )
     same([r.value for r in t.client.consume(topic)], ["after"], "records of the new topic")
 
 
