@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_compression_is_read_back_and_damage_never_panics() {
-        let records: Vec<u8> = (0..20_000u32).map(|n| (n * n >> 7) as u8).collect();
+        let records: Vec<u8> = (0..20_000u32).map(|n| ((n * n) >> 7) as u8).collect();
         for compression in ALL {
             let packed = compress(compression, &records);
             assert_eq!(read_all(compression, &packed).expect("sound"), records, "{compression:?}");

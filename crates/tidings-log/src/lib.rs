@@ -29,7 +29,7 @@ pub mod storage;
 pub mod testing;
 mod varint;
 
-pub use check::{CheckReport, check};
+pub use check::{CheckReport, JournalCheck, PartitionCheck, check};
 pub use data_dir::{DataDir, DataDirError};
 pub use journal::{Journal, JournalError, JournalRecovery, JournalSync};
 pub use log::{

@@ -22,6 +22,7 @@ use crate::storage::Storage;
 
 pub use errors::{AppendError, DeleteError, OpenError, ReadError, SyncError};
 pub use read::ReadPlan;
+pub(crate) use retention::{StartFault, load_start};
 pub use sync::SyncPlan;
 pub use time::TimePlan;
 

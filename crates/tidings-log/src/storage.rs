@@ -11,6 +11,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use disk::Disk;
+pub use faulty::Faulty;
 pub use memory::Memory;
 
 /// One open file. All methods may be called from several threads at once.

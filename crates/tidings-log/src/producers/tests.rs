@@ -30,7 +30,8 @@ fn verdicts() {
         Ok(Verdict::Duplicate { base_offset: Offset(base), last_offset: Offset(last) })
     };
     let max = i32::MAX;
-    let cases: &[(&str, &[Sequenced], Sequenced, Result<Verdict, SequenceError>)] = &[
+    type Case<'a> = (&'a str, &'a [Sequenced], Sequenced, Result<Verdict, SequenceError>);
+    let cases: &[Case<'_>] = &[
         ("unknown producer", &[], batch(0, 0, 1), Ok(Verdict::New)),
         ("unknown producer, any sequence", &[], batch(3, 99, 1), Ok(Verdict::New)),
         ("next", &five, batch(0, 50, 1), Ok(Verdict::New)),
