@@ -39,9 +39,8 @@ impl std::str::FromStr for Durability {
     }
 }
 
-/// Settings of one broker. Start from [`Config::memory`] or [`Config::at`] and change fields.
+/// Settings of one broker: `Config { default_partitions: 1, ..Config::memory() }`.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct Config {
     /// Where the data lives; `None` keeps it in memory, gone when the broker stops.
     pub data: Option<PathBuf>,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tidings_log::RemovedSegment;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::blocking;
 use crate::partition::{Partition, PartitionId};
@@ -14,8 +14,8 @@ use crate::topics::Topics;
 /// Runs until the broker stops.
 pub(crate) async fn run(broker: Arc<Shared>) {
     let mut stop = broker.stop.clone();
-    let mut due =
-        interval(broker.config.retention_interval.max(std::time::Duration::from_millis(1)));
+    let period = broker.config.retention_interval.max(std::time::Duration::from_millis(1));
+    let mut due = interval_at(Instant::now() + period, period);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let in_memory = broker.config.data.is_none() && broker.config.storage.is_none();
     loop {

@@ -1,0 +1,8 @@
+//! The broker as its clients see it: over sockets, with bare bytes and with librdkafka.
+
+mod groups;
+mod hostile;
+mod pitfalls;
+mod startup;
+mod support;
+mod topics;
