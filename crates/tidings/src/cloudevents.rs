@@ -18,6 +18,7 @@ mod json;
 mod not_an_event;
 
 pub use attributes::{InvalidAttribute, check_extension};
+pub(crate) use binary::each_attribute;
 pub use json::InvalidJson;
 pub use not_an_event::NotAnEvent;
 

@@ -19,7 +19,7 @@ use crate::trace;
 mod engine;
 mod error;
 mod limits;
-mod size;
+mod native_headers;
 mod topics;
 
 pub use error::{ConnectError, PublishError};
@@ -53,7 +53,8 @@ use engine::{Answer, Engine};
 /// **Cancellation.** Dropping the future of `publish` or `enqueue` while it waits for room publishes
 /// nothing. Once there is room the event goes out, whoever still waits for its answer.
 ///
-/// Clones share one connection and one queue.
+/// **Leaving.** Clones share one connection and one queue. Call [`close`](Publisher::close) at the
+/// end: dropping the last clone gives up what is not acknowledged by then.
 #[derive(Clone)]
 pub struct Publisher {
     engine: Arc<Engine>,
@@ -87,7 +88,7 @@ pub struct Ack {
 
 impl Publisher {
     /// Connects to these brokers (`host:port`, separated by commas) with Tidings' defaults; neither
-    /// file nor environment is read. Fails if no broker answers within 10 s.
+    /// file nor environment is read. Fails if no broker answers within 5 s.
     pub async fn connect(bootstrap: &str) -> crate::Result<Publisher> {
         Publisher::with(&Settings::new(bootstrap)?).await
     }

@@ -56,7 +56,7 @@ pub(super) fn is_json(content_type: &str) -> bool {
     essence.split_once('/').is_some_and(|(_, sub)| sub == "json" || sub.ends_with("+json"))
 }
 
-/// Puts one attribute into its place. The caller has checked the name, and that it is no repetition.
+/// Puts one attribute into its place. The caller has checked the name, and that it is the first.
 pub(super) fn set(event: &mut CloudEvent, name: &str, value: String) {
     match name {
         "id" => event.id = value.into(),

@@ -44,7 +44,7 @@ pub(super) fn headers(event: &CloudEvent) -> Headers {
 
 /// Calls back with the header name and value of each attribute, without building a list: this runs
 /// once per published event.
-pub(super) fn each_attribute(event: &CloudEvent, mut write: impl FnMut(&str, &str)) {
+pub(crate) fn each_attribute(event: &CloudEvent, mut write: impl FnMut(&str, &str)) {
     write("ce_specversion", "1.0");
     write("ce_id", event.id.as_str());
     write("ce_source", &event.source);

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn record(headers: &[(&str, &str)], value: Option<&str>) -> Record {
-    let header = |(n, v): &(&str, &str)| ((*n).to_owned(), Some(Bytes::copy_from_slice(v.as_bytes())));
+    let header =
+        |(n, v): &(&str, &str)| ((*n).to_owned(), Some(Bytes::copy_from_slice(v.as_bytes())));
     Record {
         topic: "orders".into(),
         value: value.map(|v| Bytes::copy_from_slice(v.as_bytes())),
@@ -129,9 +130,7 @@ fn json_data_means_what_the_format_says() {
         (r#""data":null"#, None, "null"),
     ];
     for (member, content_type, data) in rows {
-        let json = format!(
-            r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t",{member}}}"#
-        );
+        let json = format!(r#"{{"specversion":"1.0","id":"1","source":"/s","type":"t",{member}}}"#);
         let event = CloudEvent::from_json(&json).unwrap();
         assert_eq!(event.data.as_deref(), Some(data.as_bytes()), "{member}");
         if let Some(expected) = content_type {
@@ -196,7 +195,8 @@ fn event() -> impl Strategy<Value = CloudEvent> {
         data,
         proptest::collection::vec(header, 0..4),
     )
-        .prop_map(|((id, source, ty), [subject, time, schema], content, extensions, data, headers)| {
+        .prop_map(|(ids, options, content, extensions, data, headers)| {
+            let ((id, source, ty), [subject, time, schema]) = (ids, options);
             CloudEvent {
                 id: id.into(),
                 source,

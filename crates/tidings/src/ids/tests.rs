@@ -44,8 +44,7 @@ fn ids_are_those_of_the_documented_vectors() {
     ];
     for (source, cause_source, cause_id, key, ordinal, expected) in rows {
         let handler = "charge";
-        let from =
-            Derivation { source, cause_source, cause_id, handler, ty: TAKEN, key, ordinal };
+        let from = Derivation { source, cause_source, cause_id, handler, ty: TAKEN, key, ordinal };
         assert_eq!(EventId::derive(&from).as_str(), expected, "{from:?}");
     }
 }

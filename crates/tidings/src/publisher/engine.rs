@@ -4,8 +4,8 @@
 //! A semaphore that counts bytes is the queue: whoever has no permit waits without a busy loop, and
 //! the delivery report gives the permit back. librdkafka's own limits lie above it, so its "queue
 //! full" cannot happen. One thread of rdkafka's polls for delivery reports; the answers go to their
-//! tasks through one-shot channels (measured against rdkafka's `FutureProducer`: the same speed,
-//! without its polling when the queue is full).
+//! tasks through one-shot channels. rdkafka's `FutureProducer` does the same at the same speed, but
+//! polls when the queue is full.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,18 +14,19 @@ use bytes::Bytes;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::limits::{CONNECT_TIMEOUT, FRAMING_BYTES, OVERHEAD_BYTES, QUEUE_BYTES};
-use super::size::record_bytes;
+use super::native_headers::NativeHeaders;
 use super::topics::Topics;
 use super::{Ack, ConnectError, PublishError, RawRecord, Receipt};
 use crate::address::{Offset, PartitionId};
-use crate::cloudevents::Headers;
 use crate::config::Settings;
 use crate::events::Ready;
+
+type Client = Arc<ThreadedProducer<Context>>;
 
 /// What became of one record. The error is boxed: a receipt is small and common.
 pub(super) type Answer = Result<(PartitionId, Offset), Box<PublishError>>;
@@ -33,7 +34,8 @@ pub(super) type Answer = Result<(PartitionId, Offset), Box<PublishError>>;
 pub(super) struct Engine {
     config: ClientConfig,
     facts: Arc<Facts>,
-    producer: RwLock<Arc<ThreadedProducer<Context>>>,
+    /// There until the engine is dropped.
+    producer: RwLock<Option<Client>>,
     room: Arc<Semaphore>,
     topics: Topics,
 }
@@ -69,7 +71,7 @@ impl Engine {
             message_timeout_ms: number("message.timeout.ms").unwrap_or(60_000),
         });
         Ok(Engine {
-            producer: RwLock::new(create(&config, &facts)?),
+            producer: RwLock::new(Some(create(&config, &facts)?)),
             config,
             facts,
             room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)),
@@ -81,8 +83,7 @@ impl Engine {
     pub(super) async fn check_connection(&self) -> Result<(), ConnectError> {
         let producer = self.producer();
         let asked = tokio::task::spawn_blocking(move || {
-            let known = Some("__tidings_is_anybody_there").filter(|_| false);
-            producer.client().fetch_metadata(known, CONNECT_TIMEOUT).map(|_| ())
+            producer.client().fetch_metadata(None, CONNECT_TIMEOUT).map(|_| ())
         });
         let unreachable = |reason: String| ConnectError::Unreachable {
             bootstrap: self.facts.bootstrap.clone(),
@@ -97,9 +98,8 @@ impl Engine {
 
     pub(super) async fn send(&self, ready: Ready) -> Result<Ack, PublishError> {
         let Ready { topic, key, event } = ready;
-        let headers = event.to_headers();
-        let answer =
-            self.enqueue(&topic, None, key.as_ref(), event.data.as_ref(), &headers).await?;
+        let headers = NativeHeaders::of_event(&event);
+        let answer = self.enqueue(&topic, None, key.as_ref(), event.data.as_ref(), headers).await?;
         let what = Receipt {
             id: event.id.clone(),
             source: event.source,
@@ -115,8 +115,8 @@ impl Engine {
         record: RawRecord,
     ) -> Result<(PartitionId, Offset), PublishError> {
         let RawRecord { topic, key, value, headers, partition } = record;
-        let answer =
-            self.enqueue(&topic, partition, key.as_ref(), value.as_ref(), &headers).await?;
+        let headers = NativeHeaders::of(&headers);
+        let answer = self.enqueue(&topic, partition, key.as_ref(), value.as_ref(), headers).await?;
         match answer.await {
             Ok(answer) => answer.map_err(|error| *error),
             Err(_) => Err(PublishError::Closed),
@@ -141,9 +141,9 @@ impl Engine {
         partition: Option<PartitionId>,
         key: Option<&Bytes>,
         value: Option<&Bytes>,
-        headers: &Headers,
+        headers: NativeHeaders,
     ) -> Result<oneshot::Receiver<Answer>, PublishError> {
-        let size_bytes = record_bytes(key, value, headers);
+        let size_bytes = headers.record_bytes(key, value);
         self.check_size(topic, size_bytes)?;
         if !self.topics.is_ready(topic) {
             self.topics.ensure(topic).await?;
@@ -154,8 +154,8 @@ impl Engine {
 
         let (sender, answer) = oneshot::channel();
         let pending = Box::new(Pending { answer: sender, size_bytes, _room: room });
-        let mut record =
-            BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending).headers(owned(headers));
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, pending)
+            .headers(headers.into_owned());
         record.partition = partition.map(|p| p.0);
         record.key = key.map(|k| k.as_ref());
         record.payload = value.map(|v| v.as_ref());
@@ -182,34 +182,44 @@ impl Engine {
         })
     }
 
-    fn producer(&self) -> Arc<ThreadedProducer<Context>> {
-        Arc::clone(&self.producer.read().unwrap_or_else(PoisonError::into_inner))
+    fn producer(&self) -> Client {
+        let place = self.producer.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(place.as_ref().expect("there until the engine is dropped"))
     }
 
     /// The producer, or a new one if the old one has met a fatal error. Its records have got their
     /// answers then, so nothing is sent twice.
-    fn living(&self) -> Result<Arc<ThreadedProducer<Context>>, PublishError> {
+    fn living(&self) -> Result<Client, PublishError> {
         let producer = self.producer();
         if !producer.context().dead.load(Ordering::Relaxed) {
             return Ok(producer);
         }
         let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
-        if place.context().dead.load(Ordering::Relaxed) {
-            *place = create(&self.config, &self.facts).map_err(|e| PublishError::Refused {
-                topic: String::new(),
-                bootstrap: self.facts.bootstrap.clone(),
-                reason: e.to_string(),
-                retryable: true,
-            })?;
+        if let Some(other) = place.as_ref().filter(|p| !p.context().dead.load(Ordering::Relaxed)) {
+            return Ok(Arc::clone(other));
         }
-        Ok(Arc::clone(&place))
+        let new = create(&self.config, &self.facts).map_err(|e| PublishError::Refused {
+            topic: String::new(),
+            bootstrap: self.facts.bootstrap.clone(),
+            reason: e.to_string(),
+            retryable: true,
+        })?;
+        Ok(Arc::clone(place.insert(new)))
     }
 }
 
-fn create(
-    config: &ClientConfig,
-    facts: &Arc<Facts>,
-) -> Result<Arc<ThreadedProducer<Context>>, ConnectError> {
+impl Drop for Engine {
+    /// Ending the client joins its threads, which takes up to a second: not on a thread that runs
+    /// other tasks.
+    fn drop(&mut self) {
+        let producer = self.producer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        // Without a thread to spare it ends here, with the closure that was not run.
+        let ending = std::thread::Builder::new().name("tidings-producer-end".into());
+        let _ = ending.spawn(move || drop(producer));
+    }
+}
+
+fn create(config: &ClientConfig, facts: &Arc<Facts>) -> Result<Client, ConnectError> {
     let context = Context { facts: Arc::clone(facts), dead: AtomicBool::new(false) };
     let producer = config.create_with_context(context).map_err(|e| ConnectError::Client {
         bootstrap: facts.bootstrap.clone(),
@@ -280,13 +290,6 @@ impl Facts {
             }
         }
     }
-}
-
-fn owned(headers: &Headers) -> OwnedHeaders {
-    let owned = OwnedHeaders::new_with_capacity(headers.len());
-    headers.iter().fold(owned, |owned, (name, value)| {
-        owned.insert(Header { key: name, value: value.as_deref() })
-    })
 }
 
 fn reason(error: &KafkaError) -> String {

@@ -12,8 +12,9 @@ pub(super) const QUEUE_BYTES: u32 = 64 * 1024 * 1024;
 pub(super) const OVERHEAD_BYTES: usize = 512;
 
 /// How long connecting waits for the first broker to answer. A broker on the same machine needs
-/// milliseconds, a cluster behind name resolution and TLS a second or two.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// milliseconds, a cluster behind name resolution and TLS a second or two; whoever mistyped an
+/// address should not wait for longer.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Room that the record format and the request around a record take at most (KIP-98's batch
 /// header, attributes, length fields), so that a record that passes here passes in the broker.

@@ -142,15 +142,22 @@ async fn each_key_keeps_its_order_with_many_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_makes_callers_wait() {
-    // 300 events of 900 kB are more than the queue of 64 MiB holds.
     let cluster = cluster("orders", 1);
     let publisher = publisher(&cluster).await;
+    publisher.publish(placed("warm", 0)).await.unwrap();
+    cluster.broker_down(1).unwrap();
     let big = "x".repeat(900_000);
-    cluster.broker_round_trip_time(1, Duration::from_millis(20)).unwrap();
+    let draft = |n| Draft::of(placed(&big, n)).key("k");
+    // 74 of them fit into 64 MiB; with nobody to take them away, the next one waits.
     let mut acks = Vec::new();
-    for n in 0..300 {
-        acks.push(publisher.enqueue(Draft::of(placed(&big, n)).key("k")).await.unwrap());
+    for n in 0..74 {
+        acks.push(publisher.enqueue(draft(n)).await.unwrap());
     }
+    let mut waiting = std::pin::pin!(publisher.enqueue(draft(74)));
+    let soon = tokio::time::timeout(Duration::from_millis(50), waiting.as_mut()).await;
+    assert!(soon.is_err(), "it was taken although the queue is full");
+    cluster.broker_up(1).unwrap();
+    acks.push(waiting.await.unwrap());
     publisher.flush().await;
     for ack in acks {
         let answered = tokio::time::timeout(Duration::ZERO, ack).await;
