@@ -1,0 +1,1 @@
+select coalesce(max(order_id), 0) as order_id from orders

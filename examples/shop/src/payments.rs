@@ -1,0 +1,90 @@
+//! Payments: takes the money for an order, and gives it back when a later step fails.
+
+pub(crate) mod events;
+
+use tidings::prelude::*;
+
+use self::events::heard::{OrderPlaced, StockReturned, StockShort};
+use self::events::{PaymentRefunded, PaymentRefused, PaymentTaken};
+use crate::book::{Book, effect};
+
+pub(crate) const NAME: &str = "payments";
+pub(crate) const SCHEMA: &str = include_str!("payments/schema.sql");
+pub(crate) const TOTALS: &str = include_str!("payments/totals.sql");
+
+/// What payments reacts to.
+pub(crate) fn service(book: Book) -> Service {
+    Service::new(NAME)
+        .state(book)
+        .on("charge", charge) //                   order.placed    -> payment.taken | payment.refused
+        .on("refund-short", refund_short) //       stock.short     -> payment.refunded
+        .on("refund-returned", refund_returned) // stock.returned  -> payment.refunded
+}
+
+async fn charge(order: OrderPlaced, meta: Meta, State(book): State<Book>) -> Result<Charged, Fail> {
+    let OrderPlaced { order_id, customer, cds, total_cents: cents } = order;
+    let charge = effect(include_str!("payments/charge.sql"), &meta);
+    let charge = charge.bind(order_id).bind(customer).bind(cents).bind(bank(customer, cents));
+    Ok(match book.append(charge).await? {
+        (Answer::Taken,) => Charged::Taken(PaymentTaken { order_id, customer, cds, cents }),
+        (Answer::Refused,) => Charged::Refused(PaymentRefused { order_id, customer, cents }),
+    })
+}
+
+async fn refund_short(
+    stock: StockShort,
+    meta: Meta,
+    State(book): State<Book>,
+) -> Result<PaymentRefunded, Fail> {
+    refund(&book, &meta, stock.order_id).await
+}
+
+async fn refund_returned(
+    stock: StockReturned,
+    meta: Meta,
+    State(book): State<Book>,
+) -> Result<PaymentRefunded, Fail> {
+    refund(&book, &meta, stock.order_id).await
+}
+
+/// What comes of a charge.
+#[derive(Debug, Clone, PartialEq, Events)]
+pub(crate) enum Charged {
+    Taken(PaymentTaken),
+    Refused(PaymentRefused),
+}
+
+/// What the bank says, as it stands in the database.
+#[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
+#[sqlx(rename_all = "lowercase")]
+enum Answer {
+    Taken,
+    Refused,
+}
+
+/// The bank's rule, the same at every repeat: a free order needs no bank, every 29th card is
+/// blocked, and nobody pays more than 250 dollars at once.
+fn bank(customer: u32, cents: i64) -> Answer {
+    let free = cents == 0;
+    let good = !customer.is_multiple_of(29) && cents <= 250_00;
+    if free || good { Answer::Taken } else { Answer::Refused }
+}
+
+async fn refund(book: &Book, meta: &Meta, order_id: u32) -> Result<PaymentRefunded, Fail> {
+    let refund = effect::<(u32, i64)>(include_str!("payments/refund.sql"), meta);
+    match book.run_one(refund.bind(order_id)).await? {
+        Some((customer, cents)) => Ok(PaymentRefunded { order_id, customer, cents }),
+        None => Err(Fail::reject(format!("nothing was taken for order {order_id}"))),
+    }
+}
+
+/// Sums over all charges and refunds, for the audit at the end.
+#[derive(Debug, Clone, Default, sqlx::FromRow)]
+pub(crate) struct Totals {
+    pub(crate) taken_cents: i64,
+    pub(crate) taken: i64,
+    pub(crate) refused_cents: i64,
+    pub(crate) refused: i64,
+    pub(crate) refunded_cents: i64,
+    pub(crate) refunded: i64,
+}
