@@ -15,6 +15,7 @@ mod events;
 mod ids;
 mod publisher;
 pub mod telemetry;
+pub mod test;
 mod time;
 pub mod trace;
 
