@@ -34,7 +34,8 @@ const ROWS: &[Row] = &[
     // Examples use what a user has: the library.
     Row { never: &["rdkafka", "kafka-protocol"], ..row("shop", &["tidings"]) },
     row("numbered-examples", &["tidings"]),
-    // Chores stand beside the house: they run its binary, they do not link it.
+    // The yardstick and the chores stand beside the house: they run its binary, they do not link it.
+    row("load", &[]),
     row("xtask", &[]),
 ];
 

@@ -1,0 +1,54 @@
+//! The yardstick of the benchmarks: one bare, tuned librdkafka client, the same against any broker.
+//! Each command ends with one line of JSON on standard output.
+#![allow(clippy::print_stdout, reason = "the line of JSON is what this program is for")]
+
+mod consume;
+mod latency;
+mod produce;
+mod topic;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Loads a Kafka broker and measures it.
+#[derive(Debug, Parser)]
+struct Load {
+    /// The broker
+    #[arg(long, global = true, default_value = "127.0.0.1:9092")]
+    bootstrap: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fill a topic as fast as the broker acknowledges
+    Produce(produce::Arguments),
+    /// Read a topic from its beginning
+    Consume(consume::Arguments),
+    /// Time from send to receipt at a steady rate
+    Latency(latency::Arguments),
+}
+
+fn main() -> ExitCode {
+    let load = Load::parse();
+    let outcome = match &load.command {
+        Command::Produce(arguments) => produce::run(&load.bootstrap, arguments),
+        Command::Consume(arguments) => consume::run(&load.bootstrap, arguments),
+        Command::Latency(arguments) => latency::run(&load.bootstrap, arguments),
+    };
+    match outcome {
+        Ok(measured) => {
+            println!("{measured}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
