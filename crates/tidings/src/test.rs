@@ -2,8 +2,8 @@
 
 #[cfg(feature = "embedded")]
 mod broker;
-mod harness;
 mod handled;
+mod harness;
 
 #[cfg(feature = "embedded")]
 pub use broker::Broker;

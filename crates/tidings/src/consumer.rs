@@ -1,0 +1,302 @@
+//! The consumer of one group: a thread that owns Kafka's client, serves its callbacks, feeds the
+//! lanes and commits. Nothing of a user's runs here, so a slow handler never costs membership.
+//!
+//! Back pressure is not reading: a partition whose records cannot be taken keeps them in the
+//! client's own bounded queue. `pause` would throw them away.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use tokio::sync::oneshot;
+
+use crate::lanes::delivery::Packer;
+use crate::lanes::{Group, Lanes, Report};
+use crate::service::Start;
+use crate::service::health::GROUP_CHECK;
+use crate::service::limits::{IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, STOP_DRAIN};
+
+mod assign;
+mod callbacks;
+mod commit;
+mod inbox;
+mod lag;
+mod partition;
+mod read;
+mod revoke;
+mod tracker;
+
+use assign::Rebalance;
+use callbacks::Callbacks;
+use commit::Commits;
+use inbox::{Inbox, Order};
+use partition::Partition;
+
+type Client = BaseConsumer<Callbacks>;
+
+/// What a consumer needs to begin.
+pub(crate) struct Setup {
+    pub(crate) config: rdkafka::ClientConfig,
+    pub(crate) topics: Vec<String>,
+    pub(crate) group: Arc<Group>,
+    pub(crate) start: Start,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// A consumer had to stop by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumerError {
+    /// The client does not accept its configuration, or cannot subscribe.
+    #[error("the consumer of group `{group}` cannot start: {reason}")]
+    Start {
+        /// The consumer group.
+        group: String,
+        /// The client's reason.
+        reason: String,
+    },
+    /// Another instance took this one's name.
+    #[error(
+        "another instance of group `{group}` joined under this one's name: each needs a name of \
+         its own (TIDINGS_INSTANCE, or `.instance(..)`)"
+    )]
+    Fenced {
+        /// The consumer group.
+        group: String,
+    },
+    /// The client gave up for good.
+    #[error("the consumer of group `{group}` cannot go on: {reason}")]
+    Fatal {
+        /// The consumer group.
+        group: String,
+        /// The client's reason.
+        reason: String,
+    },
+}
+
+/// A running consumer. Dropping it cancels what runs and commits nothing more.
+pub(crate) struct Handle {
+    inbox: Arc<Inbox>,
+    end: Option<oneshot::Receiver<Result<(), ConsumerError>>>,
+}
+
+impl Handle {
+    /// Takes nothing new, lets what runs end, commits and leaves.
+    pub(crate) fn stop(&self) {
+        self.inbox.order(Order::Stop);
+    }
+
+    /// How it ended.
+    pub(crate) async fn ended(&mut self) -> Result<(), ConsumerError> {
+        match &mut self.end {
+            // The thread answers before it ends; it can only be gone by a panic of ours.
+            Some(end) => {
+                let result = end.await.unwrap_or(Ok(()));
+                self.end = None;
+                result
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.inbox.order(Order::Abort);
+    }
+}
+
+/// Starts the thread.
+pub(crate) fn spawn(setup: Setup) -> Result<Handle, ConsumerError> {
+    let group = setup.group.name.clone();
+    let failed = |reason: String| ConsumerError::Start { group: group.clone(), reason };
+    let inbox = Arc::new(Inbox::default());
+    let callbacks = Callbacks::new(Arc::clone(&inbox), setup.group.name.clone());
+    let mut client: Client =
+        setup.config.create_with_context(callbacks).map_err(|error| failed(error.to_string()))?;
+    let bell = Arc::clone(&inbox);
+    client.set_nonempty_callback(move || bell.ring());
+    let topics: Vec<&str> = setup.topics.iter().map(String::as_str).collect();
+    client.subscribe(&topics).map_err(|error| failed(error.to_string()))?;
+
+    let (tell_end, end) = oneshot::channel();
+    let name = format!("tidings-{}", setup.group.name);
+    let handle = Handle { inbox: Arc::clone(&inbox), end: Some(end) };
+    let thread = std::thread::Builder::new().name(name).spawn(move || {
+        inbox.listen();
+        let result = Consumer::new(client, setup, inbox).run();
+        // Nobody waits for the end of a service that was dropped.
+        let _ = tell_end.send(result);
+    });
+    thread.map_err(|error| failed(error.to_string()))?;
+    Ok(handle)
+}
+
+struct Consumer {
+    client: Arc<Client>,
+    group: Arc<Group>,
+    start: Start,
+    inbox: Arc<Inbox>,
+    lanes: Lanes,
+    partitions: Vec<Partition>,
+    /// Assignments and revocations in the order in which they came; the first is under way.
+    rebalances: std::collections::VecDeque<Rebalance>,
+    last_assignment: u64,
+    in_work: InWork,
+    /// Kept for its memory.
+    reports: Vec<Report>,
+    packer: Packer,
+    commits: Commits,
+    /// Where the next round of reading begins, so that each partition gets its turn first.
+    turn: usize,
+    stopping: Option<Instant>,
+}
+
+/// What the lanes have and have not reported.
+#[derive(Default)]
+struct InWork {
+    records: usize,
+    bytes: usize,
+}
+
+impl InWork {
+    fn has_room(&self) -> bool {
+        self.records < IN_WORK_MAX_RECORDS && (self.bytes < IN_WORK_MAX_BYTES || self.records == 0)
+    }
+}
+
+impl Consumer {
+    fn new(client: Client, setup: Setup, inbox: Arc<Inbox>) -> Consumer {
+        let group = setup.group;
+        let lanes = Lanes::start(&setup.runtime, Arc::clone(&group), inbox.clone());
+        let health = group.meters.stats().health();
+        health.set(check_name(&group), Some("it has not joined its group yet".to_owned()));
+        Consumer {
+            client: Arc::new(client),
+            commits: Commits::new(&group),
+            group,
+            start: setup.start,
+            inbox,
+            lanes,
+            partitions: Vec::new(),
+            rebalances: Default::default(),
+            last_assignment: 0,
+            in_work: InWork::default(),
+            reports: Vec::new(),
+            packer: Packer::default(),
+            turn: 0,
+            stopping: None,
+        }
+    }
+
+    fn run(mut self) -> Result<(), ConsumerError> {
+        let result = self.work();
+        self.end();
+        result
+    }
+
+    /// One round after the other, until there is nothing left to do.
+    fn work(&mut self) -> Result<(), ConsumerError> {
+        loop {
+            let mut busy = self.serve_client()?;
+            busy |= self.take_reports();
+            self.serve_rebalance();
+            match self.inbox.ordered() {
+                Some(Order::Abort) => return Ok(()),
+                Some(Order::Stop) if self.stopping.is_none() => self.begin_stop(),
+                _ => {}
+            }
+            if self.stopping.is_none() {
+                busy |= self.read();
+            } else if self.has_drained() {
+                return Ok(());
+            }
+            self.commit_if_due();
+            if !busy {
+                std::thread::park_timeout(self.idle_wait());
+            }
+        }
+    }
+
+    /// Callbacks run in here; what they bring is put into the inbox.
+    fn serve_client(&mut self) -> Result<bool, ConsumerError> {
+        let client = Arc::clone(&self.client);
+        let mut busy = false;
+        // A few per round: errors may come in floods while brokers are away.
+        for _ in 0..16 {
+            match client.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(message)) => self.take_stray(&message),
+                Some(Err(error)) => self.client_error(&error)?,
+            }
+            busy = true;
+        }
+        Ok(busy)
+    }
+
+    fn client_error(&self, error: &KafkaError) -> Result<(), ConsumerError> {
+        let group = self.group.name.clone();
+        match error {
+            KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
+                Err(ConsumerError::Fenced { group })
+            }
+            KafkaError::MessageConsumptionFatal(code) => {
+                Err(ConsumerError::Fatal { group, reason: code.to_string() })
+            }
+            other => {
+                tracing::warn!(group, error = %other, "the consumer met an error and goes on");
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        self.stopping = Some(Instant::now() + STOP_DRAIN);
+        for partition in &self.partitions {
+            partition.drain();
+        }
+    }
+
+    /// Whether a stopping consumer may end: everything has, or the time is up.
+    fn has_drained(&mut self) -> bool {
+        if self.partitions.iter().all(|partition| partition.outstanding == 0) {
+            return true;
+        }
+        let late = self.stopping.is_some_and(|deadline| Instant::now() >= deadline);
+        if late {
+            let running: usize = self.partitions.iter().map(|p| p.outstanding).sum();
+            tracing::warn!(
+                group = self.group.name,
+                running,
+                "handlers still ran {} s after the stop: cancelled, their events run again",
+                STOP_DRAIN.as_secs(),
+            );
+        }
+        late
+    }
+
+    /// Commits, unless it was aborted, and leaves; a static member keeps its place in the group.
+    fn end(mut self) {
+        if self.stopping.is_some() {
+            self.commit_now();
+        }
+        for partition in &self.partitions {
+            partition.cancel();
+        }
+        self.client.context().close();
+        // Queues hold the client; its last owner closes it, which serves callbacks until then.
+        self.partitions.clear();
+        drop(self.client);
+    }
+
+    fn idle_wait(&self) -> Duration {
+        let due = self.commits.due_in();
+        due.map_or(IDLE_WAIT, |due| due.clamp(Duration::from_millis(1), IDLE_WAIT))
+    }
+}
+
+/// The name of a group's check in `/readyz?verbose`.
+fn check_name(group: &Group) -> String {
+    format!("{GROUP_CHECK}{}", group.name)
+}

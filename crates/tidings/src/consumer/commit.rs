@@ -1,0 +1,121 @@
+//! Committing: the lowest unfinished offset of each partition, with what is finished beyond it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use super::{Consumer, Partition};
+use crate::lanes::Group;
+use crate::service::limits::{BROKER_CALL, COMMIT_INTERVAL};
+
+/// When commits are sent, and what they say about handlers.
+pub(super) struct Commits {
+    /// The names of this group's handlers, sorted.
+    pub(super) handlers: Arc<[String]>,
+    pub(super) names_bytes: usize,
+    sent_at: Option<Instant>,
+    in_flight: bool,
+    dirty: bool,
+}
+
+impl Commits {
+    pub(super) fn new(group: &Group) -> Commits {
+        let mut handlers: Vec<String> =
+            group.router.handlers.iter().map(|handler| handler.name.to_owned()).collect();
+        handlers.sort();
+        let names_bytes = crate::progress::names_bytes(handlers.iter().map(String::as_str));
+        let handlers = handlers.into();
+        Commits { handlers, names_bytes, sent_at: None, in_flight: false, dirty: false }
+    }
+
+    /// How long until the next commit may go; `None` while there is nothing to commit.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        let waits = self.dirty.then(|| self.sent_at.map(|at| at.elapsed()));
+        waits.map(|since| since.map_or(Duration::ZERO, |at| COMMIT_INTERVAL.saturating_sub(at)))
+    }
+
+    /// Whether the one that was sent is still unanswered; an answer that never comes is given up.
+    fn is_blocked(&self) -> bool {
+        self.in_flight && self.sent_at.is_some_and(|at| at.elapsed() < BROKER_CALL)
+    }
+}
+
+impl Consumer {
+    /// Sends what has changed, one request at a time.
+    pub(super) fn commit_if_due(&mut self) {
+        self.commits.dirty = self.partitions.iter().any(|partition| partition.dirty);
+        if self.commits.is_blocked() || self.commits.due_in() != Some(Duration::ZERO) {
+            return;
+        }
+        let list = self.commit_list(|_| true);
+        match self.client.commit(&list, CommitMode::Async) {
+            Ok(()) => self.commits.in_flight = true,
+            Err(error) => self.commit_failed(&error),
+        }
+        self.commits.sent_at = Some(Instant::now());
+        self.commits.dirty = false;
+    }
+
+    /// Commits everything and waits for the answer.
+    pub(super) fn commit_now(&mut self) {
+        self.commit_some(|_| true);
+    }
+
+    /// Commits these partitions and waits for the answer: before they are given back.
+    pub(super) fn commit_some(&mut self, which: impl Fn(&Partition) -> bool) {
+        let list = self.commit_list(which);
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.client.commit(&list, CommitMode::Sync) {
+            self.commit_failed(&error);
+        }
+    }
+
+    /// The client's answer to a commit that was sent.
+    pub(super) fn committed(&mut self, result: KafkaResult<()>) {
+        self.commits.in_flight = false;
+        if let Err(error) = result {
+            self.commit_failed(&error);
+        }
+    }
+
+    /// Commits are only ever too old, never wrong: the next one says the same and more.
+    fn commit_failed(&mut self, error: &KafkaError) {
+        for partition in &mut self.partitions {
+            partition.dirty = true;
+        }
+        let moving = matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::RebalanceInProgress
+                    | RDKafkaErrorCode::IllegalGeneration
+                    | RDKafkaErrorCode::UnknownMemberId
+                    | RDKafkaErrorCode::NoOffset
+            )
+        );
+        if moving {
+            tracing::debug!(group = self.group.name, %error, "the commit waits for the rebalance");
+        } else {
+            tracing::warn!(group = self.group.name, %error, "the commit failed, and is repeated");
+        }
+    }
+
+    /// What is to be committed of the partitions that have changed; they count as clean then.
+    fn commit_list(&mut self, which: impl Fn(&Partition) -> bool) -> TopicPartitionList {
+        let mut list = TopicPartitionList::new();
+        for partition in self.partitions.iter_mut().filter(|p| p.dirty && which(p)) {
+            partition.dirty = false;
+            let progress = partition.tracker.progress(self.commits.handlers.to_vec());
+            let mut entry = list.add_partition(&partition.place.topic, partition.place.partition);
+            // Offsets of fetched records are never negative, which is all that is refused.
+            if entry.set_offset(Offset::Offset(progress.committed)).is_ok() {
+                entry.set_metadata(progress.encode());
+            }
+        }
+        list
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading: from the client's partition queues to the lanes, as far as there is room; and the
+//! lanes' reports back into the trackers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer as _;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+
+use super::tracker::Taken;
+use super::{Consumer, Partition};
+use crate::lanes::delivery::{Fetched, Packer};
+use crate::lanes::{End, Report};
+use crate::service::limits::{BATCH_MAX_BYTES, BATCH_MAX_RECORDS, BROKER_CALL};
+
+impl Consumer {
+    /// One batch from each partition in turn. Returns whether anything was there.
+    pub(super) fn read(&mut self) -> bool {
+        let count = self.partitions.len();
+        self.turn = (self.turn + 1) % count.max(1);
+        let mut busy = false;
+        for step in 0..count {
+            if !self.in_work.has_room() {
+                // A report will ring.
+                return busy;
+            }
+            busy |= self.read_partition((self.turn + step) % count);
+        }
+        busy
+    }
+
+    fn read_partition(&mut self, index: usize) -> bool {
+        let partition = &mut self.partitions[index];
+        if partition.stopped || !partition.place.is_active() {
+            return false;
+        }
+        let mut failure = None;
+        let mut busy = false;
+        while self.packer.len() < BATCH_MAX_RECORDS
+            && self.packer.bytes() < BATCH_MAX_BYTES
+            && partition.tracker.admits_next()
+        {
+            match partition.queue.poll(Duration::ZERO) {
+                None => break,
+                Some(Ok(message)) => match partition.tracker.take(message.offset()) {
+                    Taken::Run => pack(&mut self.packer, &message),
+                    Taken::AlreadyFinished => partition.dirty = true,
+                },
+                Some(Err(error)) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+            busy = true;
+        }
+        self.hand_out(index);
+        if let Some(error) = failure {
+            self.partition_error(index, &error);
+        }
+        busy
+    }
+
+    /// What was packed of one partition goes to the lanes.
+    fn hand_out(&mut self, index: usize) {
+        let records = self.packer.len();
+        if records == 0 {
+            return;
+        }
+        let partition = &mut self.partitions[index];
+        partition.outstanding += records;
+        self.in_work.records += records;
+        self.in_work.bytes += self.packer.bytes();
+        self.group.meters.received(records as u64);
+        self.lanes.hand_out(self.packer.take(&partition.place));
+    }
+
+    /// A record that came through the common queue, as partitions' queues are split off before
+    /// they are assigned, would be a mistake of ours; it is handled all the same.
+    pub(super) fn take_stray(&mut self, message: &BorrowedMessage<'_>) {
+        let (topic, number) = (message.topic(), message.partition());
+        let Some(index) = self.partitions.iter().position(|p| p.is(topic, number)) else {
+            return;
+        };
+        let partition = &mut self.partitions[index];
+        if !partition.tracker.is_new(message.offset()) {
+            return;
+        }
+        if partition.tracker.take(message.offset()) == Taken::Run {
+            pack(&mut self.packer, message);
+            self.hand_out(index);
+        }
+    }
+
+    /// Brings the lanes' reports to the trackers. Returns whether there were any.
+    pub(super) fn take_reports(&mut self) -> bool {
+        let mut reports = std::mem::take(&mut self.reports);
+        self.inbox.swap_reports(&mut reports);
+        let busy = !reports.is_empty();
+        self.group.meters.stats().ended(reports.len() as u64);
+        let mut at = 0;
+        for report in reports.drain(..) {
+            self.in_work.records -= 1;
+            self.in_work.bytes -= report.bytes;
+            at = self.take_report(&report, at);
+        }
+        self.reports = reports;
+        busy
+    }
+
+    /// Reports come in runs of one partition, so the last one's place is looked at first. Those
+    /// of an earlier assignment find nobody, and are thrown away.
+    fn take_report(&mut self, report: &Report, guess: usize) -> usize {
+        let is_it = |p: &Partition| p.place.assignment == report.assignment;
+        let index = match self.partitions.get(guess) {
+            Some(partition) if is_it(partition) => guess,
+            _ => match self.partitions.iter().position(is_it) {
+                Some(index) => index,
+                None => return guess,
+            },
+        };
+        let partition = &mut self.partitions[index];
+        partition.outstanding -= 1;
+        if report.end == End::Finished {
+            partition.tracker.finish(report.offset);
+            partition.dirty = true;
+        }
+        index
+    }
+
+    fn partition_error(&mut self, index: usize, error: &KafkaError) {
+        let partition = &self.partitions[index];
+        let (topic, number) = (&*partition.place.topic, partition.place.partition);
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
+            let group = &self.group.name;
+            tracing::warn!(group, topic, partition = number, %error, "cannot read; going on");
+            return;
+        }
+        let wanted = partition.tracker.next_offset();
+        let there = self.client.fetch_watermarks(topic, number, BROKER_CALL).ok();
+        let sentence = lost_sentence(&self.group.name, topic, number, wanted, there);
+        tracing::error!(group = self.group.name, topic, partition = number, "{sentence}");
+        let check = partition.check_name();
+        self.group.meters.stats().health().set(check, Some(sentence));
+        let name = "tidings_partition_stopped";
+        self.group.meters.partition_gauge(name, topic, number).set(1.0);
+        self.partitions[index].stopped = true;
+    }
+}
+
+/// Copies a record for the lanes.
+fn pack(packer: &mut Packer, message: &BorrowedMessage<'_>) {
+    let fetched = |headers| Fetched {
+        offset: message.offset(),
+        timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
+        key: message.key(),
+        value: message.payload(),
+        headers,
+    };
+    let Some(headers) = message.headers() else {
+        packer.push(fetched(None.into_iter().flatten()));
+        return;
+    };
+    let mark = packer.mark();
+    // The client panics on a header whose name is no UTF-8. Such a record is no event; it goes to
+    // the dead letters like others that cannot be read, and takes nobody along.
+    let packed = catch_unwind(AssertUnwindSafe(|| {
+        let named = headers.iter().map(|header| (header.key, header.value));
+        packer.push(fetched(Some(named).into_iter().flatten()));
+    }));
+    if packed.is_err() {
+        packer.rewind(mark);
+        packer.push(fetched(None.into_iter().flatten()));
+    }
+}
+
+/// Which offsets were lost, and what to do.
+fn lost_sentence(
+    group: &str,
+    topic: &str,
+    partition: i32,
+    wanted: i64,
+    there: Option<(i64, i64)>,
+) -> String {
+    let what = match there {
+        Some((start, _)) if wanted < start => format!(
+            "offsets {wanted} to {} of {topic}[{partition}] were lost before group `{group}` had \
+             handled them (retention or a deletion took them; the partition begins at {start})",
+            start - 1
+        ),
+        Some((_, end)) => format!(
+            "group `{group}` is at offset {wanted} of {topic}[{partition}], which ends at {end}: \
+             offsets {end} to {} were lost (the topic was created anew, or its log was cut)",
+            wanted - 1
+        ),
+        None => format!("offset {wanted} of {topic}[{partition}] is gone for group `{group}`"),
+    };
+    format!(
+        "{what}; the partition stands still. To accept the loss, stop the service and move the \
+         group: tidings group reset {group} --topic {topic} --to beginning"
+    )
+}

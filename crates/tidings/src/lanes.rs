@@ -1,0 +1,246 @@
+//! Lanes: one event of a (handler, topic, partition, key) at a time and in order, many lanes at
+//! once. Lanes are divided among a few shards, each a task that owns its lanes alone.
+//!
+//! An attempt is polled once where it begins. Most handlers that only compute are done by then
+//! and cost no task, no channel and no lane; the others go on in a task of their own
+//! ([`flight`]) while their lane collects what follows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::cloudevents::CloudEvent;
+use crate::fail::Fail;
+use crate::handler::{Attempt, Context, Scope};
+use crate::metrics::Meters;
+
+pub(crate) mod delivery;
+mod flight;
+pub(crate) mod outlet;
+pub(crate) mod place;
+pub(crate) mod retry;
+pub(crate) mod route;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use delivery::Delivery;
+use outlet::Outlet;
+use retry::Retries;
+use route::{Route, Router};
+
+/// What all lanes of one consumer group share.
+pub(crate) struct Group {
+    /// The consumer group's name.
+    pub(crate) name: String,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) router: Router,
+    pub(crate) retries: Retries,
+    pub(crate) outlet: Outlet,
+    pub(crate) meters: Meters,
+    /// Handlers that may run at the same time, over all groups of the service.
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) clock: Clock,
+}
+
+/// How the lanes wait for a delayed attempt.
+#[derive(Clone)]
+pub(crate) enum Clock {
+    /// By the runtime's timer.
+    Real,
+    /// Not at all: the test harness only adds the delays up. A paused runtime would not do, as
+    /// connection pools time out in it at once.
+    Skipping(Arc<AtomicU64>),
+}
+
+impl Clock {
+    async fn sleep(&self, delay: Duration) {
+        match self {
+            Clock::Real => tokio::time::sleep(delay).await,
+            Clock::Skipping(skipped_ms) => {
+                let ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                skipped_ms.fetch_add(ms, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// How a record ended for this instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All its handlers are done or have given it to the dead letters, or nobody takes its type.
+    Finished,
+    /// It was dropped before that, since its partition was taken away.
+    Abandoned,
+}
+
+/// What a shard reports of a record, exactly once each.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report {
+    pub(crate) assignment: u64,
+    pub(crate) offset: i64,
+    pub(crate) bytes: usize,
+    pub(crate) end: End,
+}
+
+/// Takes reports; called from the shards' tasks, so it must not block.
+pub(crate) trait Reports: Send + Sync + 'static {
+    fn report(&self, reports: &mut Vec<Report>);
+}
+
+/// The way to the shards. Dropping it lets them end once they are idle.
+pub(crate) struct Lanes {
+    shards: Vec<mpsc::UnboundedSender<shard::ToShard>>,
+    batches: Vec<Vec<Delivery>>,
+}
+
+impl Lanes {
+    /// Starts as many shards as the runtime has threads, but never more than handlers may run.
+    pub(crate) fn start(
+        runtime: &tokio::runtime::Handle,
+        group: Arc<Group>,
+        reports: Arc<dyn Reports>,
+    ) -> Lanes {
+        let threads = runtime.metrics().num_workers();
+        let count = threads.min(group.slots.available_permits()).clamp(1, 16);
+        let shards = (0..count).map(|_| {
+            // Unbounded, and yet bounded: the consumer hands out only so many records before it
+            // has their reports, and a lane has one attempt under way.
+            let (to_shard, inbox) = mpsc::unbounded_channel();
+            let shard = shard::Shard::new(Arc::clone(&group), Arc::clone(&reports), &to_shard);
+            runtime.spawn(shard.run(inbox));
+            to_shard
+        });
+        let shards: Vec<_> = shards.collect();
+        Lanes { batches: shards.iter().map(|_| Vec::new()).collect(), shards }
+    }
+
+    /// Hands records of one partition to their lanes, in order.
+    pub(crate) fn hand_out(&mut self, deliveries: impl Iterator<Item = Delivery>) {
+        for delivery in deliveries {
+            let shard = lane_seed(&delivery) % self.shards.len() as u64;
+            self.batches[shard as usize].push(delivery);
+        }
+        for (batch, shard) in self.batches.iter_mut().zip(&self.shards) {
+            if !batch.is_empty() {
+                // A shard is gone only when the runtime is; then there is nobody to tell.
+                let _ = shard.send(shard::ToShard::Batch(std::mem::take(batch)));
+            }
+        }
+    }
+}
+
+/// What decides a record's lane, besides the handler: its key, or for null keys its offset, so
+/// that they spread. Two keys of one hash share a lane, which costs time and breaks nothing.
+fn lane_seed(delivery: &Delivery) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
+    let mut hasher = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
+    delivery.place.assignment.hash(&mut hasher);
+    match delivery.key() {
+        Some(key) => hasher.write(key),
+        None => delivery.offset.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// The lane of a record for one of its handlers.
+fn lane_of(seed: u64, handler: usize) -> u64 {
+    seed ^ (handler as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Index that stands for no handler: a record that is no event has none.
+const NO_HANDLER: usize = usize::MAX;
+
+/// One record for one handler.
+pub(crate) struct Job {
+    pub(crate) delivery: Delivery,
+    pub(crate) work: Work,
+    /// Counts the record's handlers down; none if it is for one only.
+    pub(crate) others: Option<Arc<AtomicUsize>>,
+}
+
+/// What is to be done with it. Handlers are given by their index in the router.
+pub(crate) enum Work {
+    /// Run this handler. The envelope is there if it had to be read already.
+    Handle(usize, Option<Arc<CloudEvent>>),
+    /// Nobody can read it: to the dead letters, in this handler's name if it has one.
+    Bury(Option<usize>, Arc<Fail>),
+}
+
+impl Job {
+    /// The report, if this was the last of the record's handlers.
+    ///
+    /// A record counts as abandoned if the last one was: its place is given up then, and the
+    /// report only tells that nothing of it runs any more. One that was abandoned before can only
+    /// be followed by others that are, or by one that ended while its place was being given up.
+    fn ended(&self, end: End) -> Option<Report> {
+        let last = self.others.as_ref().is_none_or(|n| n.fetch_sub(1, Ordering::AcqRel) == 1);
+        last.then(|| Report::of(&self.delivery, end))
+    }
+}
+
+impl Report {
+    fn of(delivery: &Delivery, end: End) -> Report {
+        Report {
+            assignment: delivery.place.assignment,
+            offset: delivery.offset,
+            bytes: delivery.size(),
+            end,
+        }
+    }
+}
+
+/// Handles one record to its end, without lanes: for tests without a broker.
+pub(crate) async fn handle(group: &Arc<Group>, delivery: &Delivery) {
+    for (_, job) in jobs(group, delivery) {
+        let stage = match job.work {
+            Work::Handle(..) => flight::Stage::Begin(None),
+            Work::Bury(..) => flight::Stage::Bury,
+        };
+        flight::pursue(group, &job, stage).await;
+    }
+}
+
+/// The jobs of one record, each with the handler's part of its lane; none if it passes by.
+fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
+    let (works, indexes): (Vec<Work>, Vec<usize>) = match group.router.route(delivery) {
+        Route::PassBy => return Vec::new(),
+        Route::Handle(indexes, envelope) => {
+            let work = |&index: &usize| (Work::Handle(index, envelope.clone()), index);
+            indexes.iter().map(work).unzip()
+        }
+        Route::Refuse([], fail) => (vec![Work::Bury(None, Arc::new(fail))], vec![NO_HANDLER]),
+        Route::Refuse(indexes, fail) => {
+            let fail = Arc::new(fail);
+            let work = |&index: &usize| (Work::Bury(Some(index), Arc::clone(&fail)), index);
+            indexes.iter().map(work).unzip()
+        }
+    };
+    let others = (works.len() > 1).then(|| Arc::new(AtomicUsize::new(works.len())));
+    let job = |work| Job { delivery: delivery.clone(), work, others: others.clone() };
+    indexes.into_iter().zip(works.into_iter().map(job)).collect()
+}
+
+impl Group {
+    /// Begins an attempt of a handler.
+    fn attempt(
+        &self,
+        index: usize,
+        delivery: &Delivery,
+        envelope: Option<Arc<CloudEvent>>,
+        attempt: u32,
+    ) -> Attempt {
+        let handler = &self.router.handlers[index];
+        handler.attempts.begin(Context {
+            scope: Arc::clone(&self.scope),
+            handler: Arc::clone(handler),
+            delivery: delivery.clone(),
+            envelope,
+            attempt,
+            causation: None,
+        })
+    }
+}

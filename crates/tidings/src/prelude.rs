@@ -1,0 +1,3 @@
+//! What a service's code needs, and nothing else: `use tidings::prelude::*;`.
+
+pub use crate::{Event, Events, Fail, Meta, OrFail, Publisher, Service, State};

@@ -1,0 +1,110 @@
+//! The commit metadata: round trips, damage, and bytes that must never change their meaning.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn progress() -> impl Strategy<Value = Progress> {
+    let runs = proptest::collection::vec((1i64..2000, 1i64..300), 0..120);
+    let names = proptest::collection::vec("[a-z]{1,12}", 0..6);
+    (0i64..i64::MAX / 2, names, runs).prop_map(|(committed, handlers, runs)| {
+        let mut at = committed;
+        let finished = runs.into_iter().map(|(gap, len)| {
+            let start = at + gap;
+            at = start + len;
+            start..at
+        });
+        Progress { committed, handlers, finished: finished.collect() }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(progress in progress()) {
+        let text = progress.encode();
+        prop_assert!(text.len() <= PROGRESS_MAX_CHARS);
+        let read = Progress::decode(&text, progress.committed).expect("our own");
+        prop_assert_eq!(&read.handlers, &progress.handlers);
+        // What did not fit is missing from the end, nothing else.
+        prop_assert_eq!(&read.finished[..], &progress.finished[..read.finished.len()]);
+        let fits = worst_case_chars(
+            names_bytes(progress.handlers.iter().map(String::as_str)),
+            progress.finished.last().map_or(0, |run| run.end.abs_diff(progress.committed)),
+            progress.finished.len(),
+        ) <= PROGRESS_MAX_CHARS;
+        prop_assert!(!fits || read == progress);
+    }
+
+    #[test]
+    fn beside_another_offset_nothing_counts(progress in progress(), other in 0i64..i64::MAX) {
+        prop_assume!(other != progress.committed);
+        let written = progress.committed;
+        let expected = Err(NotProgress::OtherOffset { written, committed: other });
+        prop_assert_eq!(Progress::decode(&progress.encode(), other), expected);
+    }
+
+    #[test]
+    fn damage_is_noticed(progress in progress(), at: prop::sample::Index, with in "[A-Za-z0-9_-]") {
+        let text = progress.encode();
+        let at = at.index(text.len());
+        let damaged = format!("{}{with}{}", &text[..at], &text[at + 1..]);
+        prop_assume!(damaged != text);
+        prop_assert!(Progress::decode(&damaged, progress.committed).is_err());
+        prop_assert!(Progress::decode(&text[..at], progress.committed).is_err());
+    }
+
+    #[test]
+    fn strangers_do_no_harm(text in ".{0,200}", committed: i64) {
+        prop_assert!(Progress::decode(&text, committed).is_err());
+    }
+
+    #[test]
+    fn any_bytes_in_our_frame_do_no_harm(
+        body in proptest::collection::vec(any::<u8>(), 0..200), committed: i64,
+    ) {
+        let mut bytes = [&[MAGIC, VERSION][..], &body].concat();
+        bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
+        let _ = Progress::decode(&URL_SAFE_NO_PAD.encode(bytes), committed);
+    }
+}
+
+/// Written by earlier versions: these must be read for ever.
+#[test]
+fn fixtures_keep_their_meaning() {
+    let fixtures = [
+        ("VAEqAQZjaGFyZ2UAAMG0sI8", 42, vec!["charge"], vec![]),
+        ("VAEqAQZjaGFyZ2UABAECAwXGNyr8", 42, vec!["charge"], vec![43..45, 48..53]),
+        ("VAGAgICAEAABBFWqVQFO6iHj", 1 << 32, vec![], bits()),
+    ];
+    for (text, committed, handlers, finished) in fixtures {
+        let handlers = handlers.into_iter().map(str::to_owned).collect();
+        let expected = Progress { committed, handlers, finished };
+        assert_eq!(expected.encode(), text);
+        assert_eq!(Progress::decode(text, committed), Ok(expected));
+    }
+}
+
+fn bits() -> Vec<Range<i64>> {
+    let first = (1i64 << 32) + 1;
+    let bits = [0, 2, 4, 6, 9, 11, 13, 15, 16, 18, 20, 22, 24];
+    bits.into_iter().map(|bit| first + bit..first + bit + 1).collect()
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let cases = [
+        ("", "carries no metadata"),
+        ("from another tool!", "no base64url"),
+        ("bm90IG91cnM", "begins with another byte"),
+        ("VAIAAAAAAA", "has version 2"),
+        ("VAEqAQZjaGFyZ2UAAMG0sI9", "no base64url"),
+        ("VAEqAQZjaGFyZ2UBAMG0sI8", "checksum is wrong"),
+        ("VAE", "ends early"),
+    ];
+    for (text, expected) in cases {
+        let error = Progress::decode(text, 42).expect_err(text).to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let long = "A".repeat(5000);
+    assert!(Progress::decode(&long, 42).is_err());
+}

@@ -1,0 +1,102 @@
+//! Whether a service lives, has started and is ready, and what is wrong if not.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The findings of all consumers of a service. A check that nobody has reported is not there.
+#[derive(Default)]
+pub(crate) struct Health {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    phase: Phase,
+    /// By the check's name: nothing, or what is wrong.
+    checks: BTreeMap<String, Option<String>>,
+}
+
+/// Where a service is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    #[default]
+    Starting,
+    Running,
+    Stopping,
+}
+
+impl Health {
+    /// Reports a check: `None` for good, else what is wrong and what to do.
+    pub(crate) fn set(&self, check: impl Into<String>, wrong: Option<String>) {
+        self.lock().checks.insert(check.into(), wrong);
+    }
+
+    /// A check that no longer applies, such as one on a partition that was given back.
+    pub(crate) fn forget(&self, check: &str) {
+        self.lock().checks.remove(check);
+    }
+
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    /// Whether the first assignment has come; it stays so.
+    pub(crate) fn has_started(&self) -> bool {
+        let inner = self.lock();
+        inner.phase != Phase::Starting
+            && inner.checks.iter().all(|(name, wrong)| !is_group(name) || wrong.is_none())
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        let inner = self.lock();
+        inner.phase == Phase::Running && inner.checks.values().all(Option::is_none)
+    }
+
+    /// One line per check, as `/readyz?verbose` shows them.
+    pub(crate) fn verbose(&self) -> String {
+        let inner = self.lock();
+        let phase = match inner.phase {
+            Phase::Starting => "[-] the service is starting\n",
+            Phase::Running => "[+] the service runs\n",
+            Phase::Stopping => "[-] the service is stopping\n",
+        };
+        let checks = inner.checks.iter().map(|(name, wrong)| match wrong {
+            None => format!("[+] {name}\n"),
+            Some(wrong) => format!("[-] {name}: {wrong}\n"),
+        });
+        std::iter::once(phase.to_owned()).chain(checks).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The checks on membership begin like this; they decide about having started.
+pub(crate) const GROUP_CHECK: &str = "group ";
+
+fn is_group(check: &str) -> bool {
+    check.starts_with(GROUP_CHECK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_is_running_with_nothing_wrong() {
+        let health = Health::default();
+        health.set("group a", Some("no partitions yet".into()));
+        assert!(!health.has_started() && !health.is_ready());
+        health.enter(Phase::Running);
+        assert!(!health.has_started() && !health.is_ready());
+        health.set("group a", None);
+        assert!(health.has_started() && health.is_ready());
+        health.set("partition orders[0]", Some("offsets 3 to 9 are gone".into()));
+        assert!(health.has_started() && !health.is_ready());
+        assert!(health.verbose().contains("[-] partition orders[0]: offsets 3 to 9 are gone"));
+        health.forget("partition orders[0]");
+        health.enter(Phase::Stopping);
+        assert!(!health.is_ready());
+    }
+}

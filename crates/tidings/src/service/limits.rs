@@ -1,0 +1,77 @@
+//! Every cap and every wait of a running service, with its unit in the name and its reason.
+
+use std::time::Duration;
+
+/// What Kafka stores beside an offset at most (`offset.metadata.max.bytes`, its default).
+pub(crate) const COMMIT_METADATA_MAX_CHARS: usize = 4096;
+
+/// What we write at most. A quarter stays free: a broker may be set lower than its default, and a
+/// commit that is refused for its length would hold the offset for ever.
+pub(crate) const PROGRESS_MAX_CHARS: usize = 3072;
+
+/// What the names of one group's handlers may take of it, so that 2,000 bytes stay for offsets.
+pub(crate) const HANDLER_NAMES_MAX_BYTES: usize = 256;
+
+/// Records that one consumer takes before it has finished earlier ones. Enough to keep two cores
+/// busy at a million records per second through the hand-over between threads (some 10 ms of
+/// work), and little enough that 1 KiB records stay below `IN_WORK_MAX_BYTES`.
+pub(crate) const IN_WORK_MAX_RECORDS: usize = 8192;
+
+/// Bytes of the records in work at most, counted with their keys and headers. One record larger
+/// than this is still taken when nothing else is in work.
+pub(crate) const IN_WORK_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// Records that are copied out of the client together and handed to the lanes in one message.
+/// Larger ones gained nothing when measured; the first record of a batch waits for the last.
+pub(crate) const BATCH_MAX_RECORDS: usize = 256;
+
+/// Bytes of one such batch. Its records share one buffer, which lives as long as the slowest of
+/// them; so a lane that hangs holds this much and not more.
+pub(crate) const BATCH_MAX_BYTES: usize = 64 * 1024;
+
+/// Lanes that run at the same time unless `.concurrency(n)` says otherwise. Handlers mostly wait
+/// for a database or another service; with 1 ms each this is 64,000 events per second.
+pub(crate) const CONCURRENCY_DEFAULT: usize = 64;
+
+/// An attempt of a handler may take this long; then it counts as a *retry*.
+pub(crate) const HANDLER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// Attempts per event, the first included.
+pub(crate) const ATTEMPTS_DEFAULT: u32 = 5;
+
+/// The delays of one event sum to at most this: its lane waits in memory, and with it the commit.
+pub(crate) const RETRY_DELAYS_MAX: Duration = Duration::from_secs(30);
+
+/// First and longest delay between attempts that are not counted: what the handler depends on is
+/// away, or the broker takes neither the returned events nor the dead letter.
+pub(crate) const AWAY_DELAY_FIRST: Duration = Duration::from_millis(100);
+/// See [`AWAY_DELAY_FIRST`]. Half a minute is what a person who has just mended it will wait.
+pub(crate) const AWAY_DELAY_MAX: Duration = Duration::from_secs(30);
+
+/// Commits follow each other at this distance while there is something new. A killed instance
+/// runs again what it finished since; at this pace a commit costs less than 1 % of a core.
+pub(crate) const COMMIT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a partition that is taken away waits for its running handlers.
+pub(crate) const REVOKE_DRAIN: Duration = Duration::from_secs(10);
+
+/// How long a stopping service waits for its running handlers. Orchestrators kill after 30 s;
+/// five of them remain for the last commit and for leaving the group.
+pub(crate) const STOP_DRAIN: Duration = Duration::from_secs(25);
+
+/// How long one request to the broker (commit, committed offsets, watermarks) may block the
+/// consumer's thread. Below `max.poll.interval.ms` and the session time-out.
+pub(crate) const BROKER_CALL: Duration = Duration::from_secs(5);
+
+/// How long the consumer's thread sleeps when there is nothing to do. It is woken by records,
+/// results and orders; this is for its own deadlines, and against a lost wake-up.
+pub(crate) const IDLE_WAIT: Duration = Duration::from_millis(100);
+
+/// A handler that kept a shard's thread busy this long at its first poll computes or blocks; for
+/// a while its events get tasks of their own, so that other lanes go on beside it.
+pub(crate) const INLINE_POLL_MAX: Duration = Duration::from_millis(1);
+/// How many events of such a handler get tasks of their own.
+pub(crate) const INLINE_PENALTY_EVENTS: u32 = 1024;
+
+/// What a dead letter quotes of an error. Enough for a sentence with its causes.
+pub(crate) const FAILURE_TEXT_MAX_BYTES: usize = 8 * 1024;
