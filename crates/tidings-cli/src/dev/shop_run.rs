@@ -1,0 +1,342 @@
+//! The shop from its first order to its last: starts its services, shows what they do, and with
+//! `--exit` waits until every order is in a final state and adds up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::ZonedDateTime;
+use tempfile::TempDir;
+use tidings::admin::Admin;
+use tidings::config::{Origin, Settings};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::banner;
+use super::meter::{Meter, Notes};
+use super::screen::Live;
+use super::sources::{self, Lag, Newest};
+use super::supervisor::{News, Recipe, Supervisor};
+use super::{DevArgs, Ground, scrape, table};
+use crate::cli::Global;
+use crate::cluster::Cluster;
+use crate::failure::{Exit, Failure, causes};
+use crate::output::{self, Screen};
+use crate::{limits, settings, signals};
+
+/// The purchases of the built-in sample: what is placed when no number is given.
+const SAMPLE_ORDERS: u32 = 6_919;
+
+/// Runs the shop.
+pub async fn run(
+    args: &DevArgs,
+    global: &Global,
+    screen: &Screen,
+    ground: &Ground,
+    mut stop: signals::Stop,
+) -> Result<(), Failure> {
+    let global = Global { bootstrap: Some(ground.bootstrap.clone()), ..global.clone() };
+    let settings = settings::load(&global)?;
+    create_topics(&settings).await?;
+    let place = Place::of(args)?;
+    let mut env = shop::Env::new(&ground.bootstrap, &place.directory);
+    env.rate = args.rate;
+    env.orders = args.orders;
+    let (news, heard) = mpsc::channel(limits::NEWS_WAITING);
+    let recipe = recipe(&env, &settings)?;
+    let supervisor = Supervisor::start(shop::SERVICES, &recipe, &news);
+    drop(news);
+    let is_live = screen.terminal && !args.exit;
+    let mut show = Show::new(args, &global, screen, heard, is_live);
+    let watched = show.run(ground, &env, &mut stop).await;
+    supervisor.shut_down().await;
+    match (watched?, is_live) {
+        (Ended::Interrupted, true) => Ok(()),
+        (ended, _) => settle(&global, &env, ended, args.exit).await,
+    }
+}
+
+/// Where the services keep their databases.
+struct Place {
+    directory: PathBuf,
+    /// Removed with all that is in it when the command ends.
+    _temporary: Option<TempDir>,
+}
+
+impl Place {
+    fn of(args: &DevArgs) -> Result<Self, Failure> {
+        let cannot = |error| Failure::new(format!("cannot make a directory for the shop: {error}"));
+        match &args.data {
+            Some(data) => {
+                let directory = data.join("shop");
+                std::fs::create_dir_all(&directory).map_err(cannot)?;
+                Ok(Self { directory, _temporary: None })
+            }
+            None => {
+                let temporary = tempfile::Builder::new().prefix("tidings-shop-").tempdir();
+                let temporary = temporary.map_err(cannot)?;
+                let directory = temporary.path().to_owned();
+                Ok(Self { directory, _temporary: Some(temporary) })
+            }
+        }
+    }
+}
+
+/// Made before the services start, so that they can be watched from the first event on.
+async fn create_topics(settings: &Settings) -> Result<(), Failure> {
+    let cannot = |error| Failure::new(causes(&error));
+    let admin = Admin::new(settings).map_err(cannot)?;
+    admin.ensure(shop::TOPICS.iter().copied()).await.map_err(cannot)?;
+    Ok(())
+}
+
+/// What every service is started with: the shop's variables, and the client's settings as they were
+/// given to this command.
+fn recipe(env: &shop::Env, settings: &Settings) -> Result<Recipe, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find this program itself: {error}")))?;
+    let mut variables: Vec<(String, String)> =
+        env.vars().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let fixed = [
+        ("TIDINGS_HTTP", "127.0.0.1:0"),
+        ("TIDINGS_LOG", "json"),
+        ("TIDINGS_CREATE_TOPICS", "true"),
+    ];
+    variables.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    for setting in settings.show() {
+        let given = matches!(setting.origin, Origin::Flag(_));
+        if let Some(name) = setting.name.strip_prefix("kafka.").filter(|_| given) {
+            let variable = format!("TIDINGS_KAFKA_{}", name.replace('.', "_").to_uppercase());
+            variables.push((variable, settings.client().get(name).unwrap_or("").to_owned()));
+        }
+    }
+    Ok(Recipe { program, variables })
+}
+
+/// How the watching ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// A signal.
+    Interrupted,
+    /// All orders are in a final state.
+    Through,
+}
+
+/// What is shown while the shop runs.
+struct Show<'a> {
+    args: &'a DevArgs,
+    global: &'a Global,
+    screen: &'a Screen,
+    news: mpsc::Receiver<News>,
+    meters: Vec<Meter>,
+    notes: Notes,
+    live: Option<Live>,
+}
+
+impl<'a> Show<'a> {
+    fn new(
+        args: &'a DevArgs,
+        global: &'a Global,
+        screen: &'a Screen,
+        news: mpsc::Receiver<News>,
+        is_live: bool,
+    ) -> Self {
+        Self {
+            args,
+            global,
+            screen,
+            news,
+            meters: shop::SERVICES.iter().map(|name| Meter::new(name)).collect(),
+            notes: Notes::default(),
+            live: is_live.then(Live::begin),
+        }
+    }
+
+    async fn run(
+        &mut self,
+        ground: &Ground,
+        env: &shop::Env,
+        stop: &mut signals::Stop,
+    ) -> Result<Ended, Failure> {
+        self.first_starts().await;
+        let pid = self.meters.iter().find(|meter| meter.name == "payments").and_then(|m| m.pid);
+        let banner = banner::shop(self.args, ground, pid, self.screen);
+        match self.live {
+            Some(_) => output::print(&banner)?,
+            None => output::note(banner.trim_end()),
+        }
+        let (newest, lags) = self.sources().await?;
+        let mut draw = interval(limits::REDRAW_EVERY);
+        draw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(limits::LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut lags = Some(lags);
+        let (tell_lag, mut lag_told) = mpsc::channel(1);
+        loop {
+            tokio::select! {
+                () = stop.next() => return Ok(Ended::Interrupted),
+                Some(news) = self.news.recv() => self.hear(&news),
+                Some((back, measured)) = lag_told.recv() => {
+                    lags = Some(back);
+                    self.lags(measured);
+                }
+                _ = draw.tick() => {
+                    self.measure().await;
+                    // Asking the broker blocks, so a thread does it and gives the clients back.
+                    if let Some(lent) = lags.take() {
+                        measure_lags(lent, tell_lag.clone());
+                    }
+                    self.draw(newest.as_ref())?;
+                }
+                _ = look.tick() => {
+                    self.look_who_is_back().await;
+                    if self.args.exit && self.is_through(env).await? {
+                        return Ok(Ended::Through);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until each service has a process, so that the banner can name one.
+    async fn first_starts(&mut self) {
+        while self.meters.iter().any(|meter| meter.pid.is_none()) {
+            let Some(news) = self.news.recv().await else { return };
+            let failed = matches!(news, News::Ended { .. });
+            self.hear(&news);
+            if failed {
+                return;
+            }
+        }
+    }
+
+    async fn sources(&self) -> Result<(Option<Newest>, Vec<Lag>), Failure> {
+        let (global, is_live) = (self.global.clone(), self.live.is_some());
+        let made = tokio::task::spawn_blocking(move || {
+            let cluster = Arc::new(Cluster::connect(&global)?);
+            let newest = match is_live {
+                true => Some(Newest::follow(&cluster, shop::TOPICS)?),
+                false => None,
+            };
+            let lags = shop::SERVICES
+                .iter()
+                .map(|service| Lag::of(&cluster, service))
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok((newest, lags))
+        });
+        made.await.map_err(|error| Failure::new(format!("cannot watch the shop: {error}")))?
+    }
+
+    fn hear(&mut self, news: &News) {
+        let name = match news {
+            News::Started { name, pid } => {
+                if self.live.is_none() {
+                    output::note(&format!("{name} {pid}"));
+                }
+                name
+            }
+            News::Serves { name, .. } | News::Said { name, .. } | News::Ended { name, .. } => name,
+        };
+        let Some(meter) = self.meters.iter_mut().find(|meter| meter.name == *name) else { return };
+        if let Some(note) = meter.hear(news, Instant::now()) {
+            self.note(note);
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        let line = format!("{}  {note}", ZonedDateTime::now().strftime("%H:%M:%S"));
+        match self.live {
+            Some(_) => self.notes.add(line),
+            None => output::note(&line),
+        }
+    }
+
+    async fn measure(&mut self) {
+        for meter in &mut self.meters {
+            let Some(address) = meter.address else { continue };
+            if let Some(sample) = scrape::sample(address).await {
+                meter.measure(sample, Instant::now());
+            }
+        }
+    }
+
+    fn lags(&mut self, measured: Vec<(&'static str, i64)>) {
+        for (name, lag) in measured {
+            if let Some(meter) = self.meters.iter_mut().find(|meter| meter.name == name) {
+                meter.lags(lag);
+            }
+        }
+    }
+
+    async fn look_who_is_back(&mut self) {
+        let mut told = Vec::new();
+        for meter in &mut self.meters {
+            let Some(address) = meter.address.filter(|_| meter.is_away()) else { continue };
+            if scrape::is_ready(address).await {
+                told.extend(meter.is_back(Instant::now()));
+            }
+        }
+        told.into_iter().for_each(|note| self.note(note));
+    }
+
+    async fn is_through(&self, env: &shop::Env) -> Result<bool, Failure> {
+        let expected = self.args.orders.unwrap_or(SAMPLE_ORDERS);
+        let progress = shop::progress(&env.data_dir).await.map_err(|error| {
+            Failure::new("cannot read the shop's databases").because(causes(&error))
+        })?;
+        Ok(progress.is_done(expected))
+    }
+
+    fn draw(&mut self, newest: Option<&Newest>) -> Result<(), Failure> {
+        let Some(live) = &mut self.live else { return Ok(()) };
+        for meter in &mut self.meters {
+            if let Some(last) = newest.and_then(|newest| newest.of(meter.name)) {
+                meter.last = output::printable(&last);
+            }
+        }
+        live.draw(&table::render(&self.meters, &self.notes, self.screen))
+    }
+}
+
+type Measured = (Vec<Lag>, Vec<(&'static str, i64)>);
+
+fn measure_lags(lags: Vec<Lag>, tell: mpsc::Sender<Measured>) {
+    tokio::task::spawn_blocking(move || {
+        let measured =
+            lags.iter().filter_map(|lag| Some((lag.group(), lag.measure().ok()?))).collect();
+        // Nobody waits for it any more when the command ends.
+        let _ = tell.blocking_send((lags, measured));
+    });
+}
+
+/// The last line, and whether everything adds up.
+async fn settle(
+    global: &Global,
+    env: &shop::Env,
+    ended: Ended,
+    must_agree: bool,
+) -> Result<(), Failure> {
+    let global = global.clone();
+    let counted =
+        tokio::task::spawn_blocking(move || sources::dead_letters(&global, shop::SERVICES));
+    let dead = counted
+        .await
+        .map_err(|error| Failure::new(format!("cannot count the dead letters: {error}")))??;
+    let summary = shop::summary(env, &dead).await.map_err(|error| {
+        Failure::new("cannot read the shop's databases").because(causes(&error))
+    })?;
+    let line = serde_json::to_value(&summary)
+        .map_err(|error| Failure::new(format!("cannot write the summary: {error}")))?;
+    output::json(line)?;
+    if ended == Ended::Interrupted && must_agree {
+        return Err(Failure::new("interrupted before every order was in a final state")
+            .exit(Exit::Interrupted));
+    }
+    match summary.verify() {
+        Err(reasons) if must_agree => {
+            let failure = Failure::new("the services' databases do not agree");
+            Err(reasons.into_iter().fold(failure, Failure::because).exit(Exit::CheckFailed))
+        }
+        _ => Ok(()),
+    }
+}
