@@ -2,7 +2,9 @@
 #![allow(clippy::print_stdout, reason = "a chore talks to the person who started it")]
 
 mod clients;
+mod crash;
 mod kafka;
+mod load;
 mod place;
 mod process;
 mod recipes;
@@ -24,6 +26,9 @@ usage: cargo xtask COMMAND
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
             recipes against `tidings broker`; --kafka: the suite against Apache Kafka
+  crash [--release] [--mib N]
+            kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
+            again, nothing acknowledged lost, `broker check` agrees
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +39,7 @@ fn main() -> ExitCode {
     };
     let outcome = match command {
         "clients" => clients::command(rest),
+        "crash" => crash::command(rest),
         "kafka" => kafka::command(rest),
         "tidy" => tidy::command(rest),
         "help" | "--help" | "-h" => {
