@@ -130,9 +130,10 @@ impl Coordinator {
         self.with(name, |group| group.may_commit(caller, now_ms)).unwrap_or(Ok(()))
     }
 
-    /// Whether there is room for another committed position.
-    pub(super) fn has_room(&self) -> bool {
-        self.offsets < limits::MAX_OFFSETS
+    /// Whether there is room for this committed position.
+    pub(super) fn has_room(&self, group: &str, topic: &str, partition: i32) -> bool {
+        let known = || self.groups.get(group)?.offsets.find(topic, partition);
+        self.offsets < limits::MAX_OFFSETS || known().is_some()
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&Entry> {
@@ -206,11 +207,6 @@ impl Coordinator {
                 committed: committed.clone(),
             })
         })
-    }
-
-    /// How many positions there are.
-    pub(super) fn offsets(&self) -> usize {
-        self.offsets
     }
 
     /// What is to be forgotten of groups that have had no members for the retention time: each

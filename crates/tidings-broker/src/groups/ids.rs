@@ -11,6 +11,7 @@ macro_rules! name {
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub(crate) struct $name(Arc<str>);
 
+        #[allow(dead_code, reason = "all names have the same face, whoever uses which part")]
         impl $name {
             pub(crate) fn as_str(&self) -> &str {
                 &self.0

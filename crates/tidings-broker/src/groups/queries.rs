@@ -80,11 +80,13 @@ impl Groups {
         } else {
             shared.coordinator.may_commit(group, caller, now_ms)
         };
-        let room = shared.coordinator.has_room();
+        let room = |position: &Position| {
+            shared.coordinator.has_room(group.as_str(), &position.topic, position.partition)
+        };
         let mut changes = Vec::with_capacity(positions.len());
         let mut outcomes = Vec::with_capacity(positions.len());
         for position in positions {
-            let outcome = self.check_position(&position, allowed, room);
+            let outcome = self.check_position(&position, allowed, &room);
             outcomes.push(outcome);
             if outcome.is_ok() {
                 let Position { topic, partition, offset, leader_epoch, metadata } = position;
@@ -96,13 +98,18 @@ impl Groups {
         (outcomes, self.queue(shared, changes))
     }
 
-    fn check_position(&self, position: &Position, allowed: Checked, room: bool) -> Checked {
+    fn check_position(
+        &self,
+        position: &Position,
+        allowed: Checked,
+        room: &dyn Fn(&Position) -> bool,
+    ) -> Checked {
         self.check_partition(&position.topic, position.partition)?;
         allowed?;
         if position.metadata.len() > limits::MAX_COMMIT_METADATA_BYTES {
             return Err(ResponseError::OffsetMetadataTooLarge);
         }
-        if room { Ok(()) } else { Err(ResponseError::InvalidCommitOffsetSize) }
+        if room(position) { Ok(()) } else { Err(ResponseError::InvalidCommitOffsetSize) }
     }
 
     fn check_partition(&self, topic: &str, partition: i32) -> Checked {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError::*;
-use tidings_log::storage::Memory;
+use tidings_log::storage::faulty::{Fault, Faulty};
+use tidings_log::storage::{Memory, Storage};
 
 use super::group::{JoinedMember, Synced};
 use super::*;
@@ -30,16 +31,23 @@ impl Table {
     }
 }
 
-struct Bed {
-    storage: Arc<Memory>,
+struct Bed<S = Memory> {
+    storage: Arc<S>,
     topics: Arc<Table>,
     config: GroupsConfig,
 }
 
 impl Bed {
     fn new() -> Bed {
+        Bed::on(Memory::new())
+    }
+}
+
+impl<S: Storage + 'static> Bed<S> {
+    fn on(storage: S) -> Bed<S> {
         let config = GroupsConfig { sync_commits: true, ..GroupsConfig::default() };
-        Bed { storage: Arc::default(), topics: Table::with(&[("t", 2), ("u", 1)]), config }
+        let topics = Table::with(&[("t", 2), ("u", 1)]);
+        Bed { storage: Arc::new(storage), topics, config }
     }
 
     async fn open(&self) -> Groups {
@@ -312,6 +320,59 @@ async fn the_journal_is_rewritten_when_it_has_grown() {
     let groups = bed.open().await;
     assert_eq!(offset(&groups, "g", "t", 0), Some(399));
     assert_eq!(offset(&groups, "g", "t", 1), Some(399));
+}
+
+#[tokio::test]
+async fn an_acknowledged_commit_survives_a_power_cut() {
+    let bed = Bed::on(Faulty::new());
+    let groups = bed.open().await;
+    let commits = (0..20).map(|n| {
+        let groups = groups.clone();
+        tokio::spawn(async move {
+            let name = group(&format!("g{n}"));
+            groups.commit(&name, &nobody(), vec![position("t", 0, n)]).await
+        })
+    });
+    for commit in commits.collect::<Vec<_>>() {
+        assert_eq!(commit.await.unwrap(), [Ok(())]);
+    }
+    let syncs = bed.storage.counts().syncs;
+    let groups = Bed::on(bed.storage.after_power_cut()).open().await;
+    for n in 0..20 {
+        assert_eq!(offset(&groups, &format!("g{n}"), "t", 0), Some(n));
+    }
+    assert!(syncs < 20, "those that wait share a sync: {syncs}");
+}
+
+#[tokio::test]
+async fn a_commit_whose_sync_failed_is_never_acknowledged_and_nothing_more_is_taken() {
+    let bed = Bed::on(Faulty::new());
+    let groups = bed.open().await;
+    let commit =
+        async |offset| groups.commit(&group("g"), &nobody(), vec![position("t", 0, offset)]).await;
+    assert_eq!(commit(1).await, [Ok(())]);
+    bed.storage.script(Fault::Sync(1));
+    assert_eq!(commit(2).await, [Err(CoordinatorNotAvailable)]);
+    bed.storage.heal();
+    assert_eq!(commit(3).await, [Err(CoordinatorNotAvailable)], "until the next start");
+    assert_eq!(offset(&groups, "g", "t", 0), Some(1), "fetches go on");
+    assert_eq!(groups.delete(&group("g")).await, Err(CoordinatorNotAvailable));
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_commits_until_there_is_space() {
+    let bed = Bed::on(Faulty::new());
+    let groups = bed.open().await;
+    let commit =
+        async |offset| groups.commit(&group("g"), &nobody(), vec![position("t", 0, offset)]).await;
+    assert_eq!(commit(1).await, [Ok(())]);
+    bed.storage.script(Fault::FullFrom(1));
+    assert_eq!(commit(2).await, [Err(CoordinatorNotAvailable)]);
+    assert_eq!(offset(&groups, "g", "t", 0), Some(1));
+    bed.storage.heal();
+    assert_eq!(commit(3).await, [Ok(())]);
+    drop(groups);
+    assert_eq!(offset(&bed.open().await, "g", "t", 0), Some(3));
 }
 
 #[tokio::test]
