@@ -224,11 +224,11 @@ pub enum BatchError {
         sequence: i32,
     },
     /// Offsets in a segment that do not grow.
-    #[error("the record batch has offset {found}, but {expected} or more must come here")]
+    #[error("the record batch has offset {found}, but {expected} should come here")]
     Offset {
         /// Offset in the header.
         found: Offset,
-        /// Lowest offset that it may have.
+        /// Offset that it should have.
         expected: Offset,
     },
     /// No batch at all.

@@ -24,10 +24,7 @@ pub(crate) fn find_by_time(
         let found = header.max_timestamp >= timestamp && first <= header.last_offset();
         return Ok(found.then_some((first, header.max_timestamp)));
     }
-    let compression =
-        header.compression().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    let packed = batch.get(BATCH_HEADER_BYTES..header.size()).unwrap_or_default();
-    let mut records = io::BufReader::new(decompress(compression, packed)?);
+    let mut records = open(header, batch)?;
     for _ in 0..header.record_count {
         let (offset, time) = read_record(&mut records, header)?;
         if offset >= from && time >= timestamp {
@@ -35,6 +32,36 @@ pub(crate) fn find_by_time(
         }
     }
     Ok(None)
+}
+
+/// The highest timestamp of the batch's records with an offset of at least `from`.
+///
+/// # Errors
+/// As [`find_by_time`].
+pub(crate) fn max_timestamp(
+    header: &BatchHeader,
+    batch: &[u8],
+    from: Offset,
+) -> io::Result<Option<i64>> {
+    if header.is_log_append_time() {
+        return Ok((header.last_offset() >= from).then_some(header.max_timestamp));
+    }
+    let mut records = open(header, batch)?;
+    let mut highest = None;
+    for _ in 0..header.record_count {
+        let (offset, time) = read_record(&mut records, header)?;
+        if offset >= from {
+            highest = highest.max(Some(time));
+        }
+    }
+    Ok(highest)
+}
+
+fn open<'a>(header: &BatchHeader, batch: &'a [u8]) -> io::Result<impl Read + 'a> {
+    let compression =
+        header.compression().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let packed = batch.get(BATCH_HEADER_BYTES..header.size()).unwrap_or_default();
+    Ok(io::BufReader::new(decompress(compression, packed)?))
 }
 
 /// Reads one record's offset and timestamp and skips the rest of it.

@@ -18,6 +18,15 @@ pub(crate) enum Step {
     Bad(BatchError),
 }
 
+/// Which offset the next batch must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// This one: batches follow each other without gaps.
+    Exactly(Offset),
+    /// This one or a later one: the walk begins within a segment.
+    AtLeast(Offset),
+}
+
 /// Whether checksums are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verify {
@@ -34,21 +43,20 @@ pub(crate) struct Scanner<'a> {
     verify: Verify,
     position: u64,
     end: u64,
-    /// Lowest offset that the next batch may have.
-    expected: Offset,
+    expected: Expected,
     window: Vec<u8>,
     window_start: u64,
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts at `position`, where a batch with an offset of at least `expected` should begin, and
-    /// goes no further than `end`.
+    /// Starts at `position`, where a batch with the `expected` offset should begin, and goes no
+    /// further than `end`.
     pub(crate) fn new(
         file: &'a dyn File,
         verify: Verify,
         position: u64,
         end: u64,
-        expected: Offset,
+        expected: Expected,
     ) -> Scanner<'a> {
         let window_start = position;
         Scanner { file, verify, position, end, expected, window: Vec::new(), window_start }
@@ -83,7 +91,10 @@ impl<'a> Scanner<'a> {
             }
         }
         self.position += header.size() as u64;
-        self.expected = header.next_offset();
+        self.expected = match self.expected {
+            Expected::Exactly(_) => Expected::Exactly(header.next_offset()),
+            Expected::AtLeast(_) => Expected::AtLeast(header.next_offset()),
+        };
         Ok(Step::Batch(header))
     }
 
@@ -100,8 +111,12 @@ impl<'a> Scanner<'a> {
         if last_delta < 0 || records < 0 || records - 1 > last_delta {
             return Some(BatchError::Count { records, last_delta });
         }
-        let (found, expected) = (header.base_offset, self.expected);
-        (found < expected).then_some(BatchError::Offset { found, expected })
+        let found = header.base_offset;
+        let (fits, expected) = match self.expected {
+            Expected::Exactly(expected) => (found == expected, expected),
+            Expected::AtLeast(expected) => (found >= expected, expected),
+        };
+        (!fits).then_some(BatchError::Offset { found, expected })
     }
 
     /// From a bad place on, looks for the next whole batch with a sound checksum; leaves the walk
@@ -111,8 +126,17 @@ impl<'a> Scanner<'a> {
     /// What the disk says.
     pub(crate) fn resynchronise(&mut self) -> io::Result<Option<BatchHeader>> {
         let verify = std::mem::replace(&mut self.verify, Verify::Checksums);
+        let before = self.expected;
+        if let Expected::Exactly(next) = before {
+            // How many records the damage took is not known.
+            self.expected = Expected::AtLeast(next.next());
+        }
         let found = self.search();
         self.verify = verify;
+        self.expected = match (before, &found) {
+            (Expected::Exactly(_), Ok(Some(header))) => Expected::Exactly(header.base_offset),
+            _ => before,
+        };
         found
     }
 

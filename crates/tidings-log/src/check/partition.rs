@@ -7,7 +7,7 @@ use crate::index::{self, IndexBuilder, IndexEntry, IndexFault, IndexSummary};
 use crate::log::{StartFault, load_start};
 use crate::offset::Offset;
 use crate::producers;
-use crate::scan::{Scanner, Step, Verify};
+use crate::scan::{Expected, Scanner, Step, Verify};
 use crate::segment::{FileName, SEGMENT_HEADER_BYTES, segment_header};
 use crate::storage::{Entry, File, OpenMode, Storage, join, read_all};
 
@@ -193,7 +193,7 @@ impl Checker<'_> {
         path: &str,
     ) -> std::io::Result<Offset> {
         let (start, verify) = (SEGMENT_HEADER_BYTES, Verify::Checksums);
-        let mut scanner = Scanner::new(file, verify, start, size, base);
+        let mut scanner = Scanner::new(file, verify, start, size, Expected::AtLeast(base));
         let mut next = base;
         loop {
             let position = scanner.position();

@@ -12,7 +12,7 @@ use super::Log;
 use crate::batch::BatchHeader;
 use crate::offset::Offset;
 use crate::records;
-use crate::scan::{Scanner, Step, Verify};
+use crate::scan::{Expected, Scanner, Step, Verify};
 use crate::segment::{LazyFile, Lookup, SEGMENT_HEADER_BYTES, Segment, Target};
 use crate::storage::{File, read_exact_at};
 
@@ -119,9 +119,14 @@ impl TimePlan {
         let start = self.start;
         for candidate in self.candidates.iter_mut().filter(|c| c.partly_deleted) {
             let mut highest: Option<i64> = None;
-            candidate.walk(SEGMENT_HEADER_BYTES, |_, _, header| {
-                if header.last_offset() >= start {
+            candidate.walk(SEGMENT_HEADER_BYTES, |file, position, header| {
+                if header.base_offset >= start {
                     highest = highest.max(Some(header.max_timestamp));
+                } else if header.last_offset() >= start {
+                    let mut batch = vec![0; header.size()];
+                    read_exact_at(file, position, &mut batch)?;
+                    let left = records::max_timestamp(header, &batch, start);
+                    highest = highest.max(left.unwrap_or(Some(header.max_timestamp)));
                 }
                 Ok(None::<()>)
             })?;
@@ -158,7 +163,8 @@ impl Candidate {
         mut visit: impl FnMut(&dyn File, u64, &BatchHeader) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let file = self.file.open()?;
-        let mut scanner = Scanner::new(&*file, Verify::Headers, position, self.end, self.base);
+        let expected = Expected::AtLeast(self.base);
+        let mut scanner = Scanner::new(&*file, Verify::Headers, position, self.end, expected);
         loop {
             let position = scanner.position();
             match scanner.step()? {

@@ -1,3 +1,10 @@
 //! Tests of the log as its users see it, one module per behaviour.
 
 mod append_and_read;
+mod checking;
+
+mod kit;
+
+mod recovery;
+mod retention;
+mod times;

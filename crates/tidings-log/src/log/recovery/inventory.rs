@@ -5,7 +5,7 @@ use crate::file_header::INDEX;
 use crate::index::{self, IndexBuilder, IndexFault, IndexHead};
 use crate::limits::TAIL_VERIFY_BYTES;
 use crate::offset::Offset;
-use crate::scan::{Scanner, Step, Verify};
+use crate::scan::{Expected, Scanner, Step, Verify};
 use crate::segment::{FileName, SEGMENT_HEADER_BYTES};
 use crate::storage::{File, OpenMode};
 
@@ -151,7 +151,8 @@ fn ends_at(
     offset: Offset,
     covered: u64,
 ) -> std::io::Result<Option<Offset>> {
-    let mut scanner = Scanner::new(file, Verify::Checksums, position, covered, offset);
+    let mut scanner =
+        Scanner::new(file, Verify::Checksums, position, covered, Expected::Exactly(offset));
     let mut next = offset;
     loop {
         match scanner.step()? {

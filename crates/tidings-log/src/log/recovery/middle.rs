@@ -7,7 +7,7 @@ use super::{OpenError, Recovery, SegmentFile, io_error};
 use crate::index::{IndexBuilder, IndexSummary};
 use crate::offset::Offset;
 use crate::producers::Sequenced;
-use crate::scan::{Scanner, Step, Verify};
+use crate::scan::{Expected, Scanner, Step, Verify};
 use crate::segment::{FileName, LazyFile, SEGMENT_HEADER_BYTES, Segment, SegmentIndex};
 use crate::storage::OpenMode;
 
@@ -35,7 +35,8 @@ impl Recovery {
         let opened = self.place.storage.open(&path, OpenMode::Read);
         let opened = opened.map_err(|error| io_error("open", &path, error))?;
         let (start, base) = (SEGMENT_HEADER_BYTES, file.base);
-        let mut scanner = Scanner::new(&*opened, Verify::Checksums, start, file.size, base);
+        let mut scanner =
+            Scanner::new(&*opened, Verify::Checksums, start, file.size, Expected::Exactly(base));
         let mut index = IndexBuilder::default();
         let mut next = base;
         let read = |error| io_error("read", &path, error);
@@ -107,7 +108,8 @@ impl Recovery {
             let read = |error| io_error("read", &path, error);
             let opened = self.place.storage.open(&path, OpenMode::Read).map_err(read)?;
             let start = SEGMENT_HEADER_BYTES;
-            let mut scanner = Scanner::new(&*opened, Verify::Headers, start, end, file.base);
+            let mut scanner =
+                Scanner::new(&*opened, Verify::Headers, start, end, Expected::AtLeast(file.base));
             // Damage is reported where the segment is rebuilt; what follows it is replayed, too.
             loop {
                 match scanner.step().map_err(read)? {

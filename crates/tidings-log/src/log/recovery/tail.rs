@@ -9,7 +9,7 @@ use crate::index::IndexBuilder;
 use crate::limits::SCAN_CHUNK_BYTES;
 use crate::offset::Offset;
 use crate::producers::Sequenced;
-use crate::scan::{Scanner, Step, Verify};
+use crate::scan::{Expected, Scanner, Step, Verify};
 use crate::segment::{
     FileName, LazyFile, SEGMENT_HEADER_BYTES, Segment, SegmentIndex, segment_header,
 };
@@ -75,7 +75,8 @@ impl Recovery {
             None => (SEGMENT_HEADER_BYTES, base, IndexBuilder::default()),
         };
         let read = |error| io_error("read", path, error);
-        let mut scanner = Scanner::new(file, Verify::Checksums, start, size, next);
+        let mut scanner =
+            Scanner::new(file, Verify::Checksums, start, size, Expected::Exactly(next));
         loop {
             let position = scanner.position();
             match scanner.step().map_err(read)? {
