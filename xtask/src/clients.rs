@@ -15,6 +15,8 @@ struct Options {
     /// Apache Kafka instead of ours: shows that a scenario asks for what Kafka does.
     kafka: bool,
     release: bool,
+    /// The recipes alone.
+    recipes: bool,
     /// Words for the suite itself: `--only WORD`, `--client NAME`, `--json FILE`.
     suite: Vec<String>,
 }
@@ -29,6 +31,7 @@ pub(crate) fn command(words: &[String]) -> Outcome {
             "--bootstrap" => options.bootstrap = Some(value()?),
             "--kafka" => options.kafka = true,
             "--release" => options.release = true,
+            "--recipes" => options.recipes = true,
             "--only" | "--client" | "--json" => {
                 let value = value()?;
                 options.suite.extend([word.clone(), value]);
@@ -48,8 +51,10 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     let binary = tidings::build(options.release)?;
     let data = tidings::fresh_dir("clients")?.join("data");
     let broker = Broker::start(&binary, &data, &[])?;
-    suite(&python, broker.bootstrap(), &options)?;
-    if options.suite.is_empty() {
+    if !options.recipes {
+        suite(&python, broker.bootstrap(), &options)?;
+    }
+    if options.recipes || options.suite.is_empty() {
         recipes::run(&binary, &python, broker.bootstrap())?;
     }
     broker.stop()
@@ -100,7 +105,7 @@ pub(crate) fn install() -> Outcome<PathBuf> {
 }
 
 /// Debian's package, as root or through sudo; on other systems the need is only named.
-fn apt_install(package: &str) -> Outcome {
+pub(crate) fn apt_install(package: &str) -> Outcome {
     let root = nix::unistd::geteuid().is_root();
     let apt = |words: &[&str]| {
         let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };

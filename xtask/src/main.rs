@@ -25,7 +25,8 @@ usage: cargo xtask COMMAND
             print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
-            recipes against `tidings broker`; --kafka: the suite against Apache Kafka
+            recipes against `tidings broker`; --kafka: the suite against Apache Kafka;
+            --recipes: the recipes alone
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing acknowledged lost, `broker check` agrees
