@@ -4,3 +4,4 @@
 mod derive_mistakes;
 mod embedded_broker;
 mod publishing;
+mod services;
