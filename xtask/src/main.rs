@@ -1,6 +1,7 @@
 //! The project's own chores, run as `cargo xtask NAME`.
 #![allow(clippy::print_stdout, reason = "a chore talks to the person who started it")]
 
+mod bench;
 mod clients;
 mod crash;
 mod kafka;
@@ -30,6 +31,8 @@ usage: cargo xtask COMMAND
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing acknowledged lost, `broker check` agrees
+  bench [--shop | --brokers]
+            the shop's whole sample at full rate; produce, consume and latency beside Apache Kafka
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         None => ("help", &[][..]),
     };
     let outcome = match command {
+        "bench" => bench::command(rest),
         "clients" => clients::command(rest),
         "crash" => crash::command(rest),
         "kafka" => kafka::command(rest),
