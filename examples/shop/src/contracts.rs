@@ -8,7 +8,7 @@ use crate::{inventory, notifications, orders, payments, shipping};
 
 /// Whoever declares `Heard` understands what the publisher of `said` writes, and sends it on the
 /// same way, so that key and subject are the same too.
-fn hears<Heard: Event>(said: &(impl Event)) {
+fn hears<Heard: Event>(said: &impl Event) {
     fn place<E: Event>(_: &E) -> (&'static str, &'static str) {
         (E::WIRE_TYPE, E::TOPIC)
     }

@@ -76,3 +76,6 @@ pub(crate) struct Totals {
     pub(crate) returned_cds: i64,
     pub(crate) returned: i64,
 }
+
+#[cfg(test)]
+mod tests;

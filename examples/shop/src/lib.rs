@@ -15,6 +15,8 @@ mod purchases;
 mod run;
 mod shipping;
 mod summary;
+#[cfg(test)]
+mod testing;
 
 pub use self::book::BookError;
 pub use self::env::{Env, Rate};

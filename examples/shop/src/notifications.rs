@@ -84,3 +84,6 @@ pub(crate) struct Totals {
     pub(crate) shipped: i64,
     pub(crate) refunded: i64,
 }
+
+#[cfg(test)]
+mod tests;

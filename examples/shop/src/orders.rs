@@ -96,3 +96,6 @@ pub(crate) struct Totals {
     pub(crate) completed_cds: i64,
     pub(crate) announced: i64,
 }
+
+#[cfg(test)]
+mod tests;

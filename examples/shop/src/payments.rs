@@ -66,7 +66,7 @@ enum Answer {
 /// blocked, and nobody pays more than 250 dollars at once.
 fn bank(customer: u32, cents: i64) -> Answer {
     let free = cents == 0;
-    let good = !customer.is_multiple_of(29) && cents <= 250_00;
+    let good = !customer.is_multiple_of(29) && cents <= 25_000;
     if free || good { Answer::Taken } else { Answer::Refused }
 }
 
@@ -88,3 +88,6 @@ pub(crate) struct Totals {
     pub(crate) refunded_cents: i64,
     pub(crate) refunded: i64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,6 @@ pub(crate) struct Totals {
     pub(crate) failed_cds: i64,
     pub(crate) failed: i64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,6 @@ use crate::publisher::RawRecord;
 
 /// What the handlers of one event did. All questions can be asked one after the other.
 #[derive(Debug)]
-#[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
 pub struct Handled {
     pub(super) published: Vec<Ready>,
     pub(super) buried: Vec<(RawRecord, DeadLetter)>,

@@ -78,12 +78,14 @@ impl Harness {
     ///
     /// The event gets an id, a source and a time as if another service had published it; a
     /// [`Draft`] sets its own.
+    #[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
     pub async fn handle(&self, event: impl IntoDraft) -> Handled {
         let ready = self.stamp(event.into_draft());
         self.handle_record(self.record_of(&ready)).await
     }
 
     /// Lets the service handle an event of any origin, as if it lay in this topic.
+    #[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
     pub async fn handle_cloud_event(
         &self,
         event: CloudEvent,
@@ -96,6 +98,7 @@ impl Harness {
     }
 
     /// Lets the service handle any record, such as one that is no event.
+    #[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
     pub async fn handle_record(&self, record: Record) -> Handled {
         let delivery = Delivery::of(&record);
         let skipped_before = self.skipped_ms.load(Ordering::Relaxed);

@@ -1,0 +1,76 @@
+//! Payments: the bank's rule, and that money moves once per decision however often it is asked.
+
+use tidings::Draft;
+
+use super::events::heard::{OrderPlaced, StockReturned, StockShort};
+use super::*;
+use crate::testing::bench;
+
+fn order(order_id: u32, customer: u32, total_cents: i64) -> OrderPlaced {
+    OrderPlaced { order_id, customer, cds: 2, total_cents }
+}
+
+fn taken(order_id: u32) -> PaymentTaken {
+    PaymentTaken { order_id, customer: 4, cds: 2, cents: 2_933 }
+}
+
+#[test]
+fn the_bank_decides_by_customer_and_amount() {
+    for (customer, cents, answer) in [
+        (4, 2_933, Answer::Taken),
+        (4, 25_000, Answer::Taken),
+        (4, 25_001, Answer::Refused),
+        (28, 1, Answer::Taken),
+        (29, 1, Answer::Refused),
+        (58, 2_933, Answer::Refused),
+        (29, 0, Answer::Taken),
+    ] {
+        assert_eq!(bank(customer, cents), answer, "{customer} {cents}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_charged_or_refused() {
+    let t = bench(SCHEMA, service).await;
+    t.harness.handle(order(1, 4, 2_933)).await.expect_published(taken(1));
+    let refused = PaymentRefused { order_id: 2, customer: 29, cents: 2_933 };
+    t.harness.handle(order(2, 29, 2_933)).await.expect_published(refused);
+    let free = PaymentTaken { order_id: 3, customer: 29, cds: 2, cents: 0 };
+    t.harness.handle(order(3, 29, 0)).await.expect_published(free);
+    assert_eq!(t.effects().await, (3, 3));
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_decision_and_shows_as_a_duplicate() {
+    let t = bench(SCHEMA, service).await;
+    let first = t.harness.handle(Draft::of(order(1, 4, 2_933)).id("e1")).await;
+    // The rule alone would refuse this customer.
+    let repeat = t.harness.handle(Draft::of(order(1, 29, 2_933)).id("e1")).await;
+    for handled in [&first, &repeat] {
+        assert_eq!(handled.published_of::<PaymentTaken>().len(), 1);
+    }
+    assert_eq!(first.published()[0].event.id, repeat.published()[0].event.id);
+    assert_eq!(t.effects().await, (2, 1));
+}
+
+#[tokio::test]
+async fn a_refund_is_what_was_taken() {
+    let t = bench(SCHEMA, service).await;
+    for order_id in [1, 2] {
+        t.harness.handle(order(order_id, 4, 2_933)).await.expect_published(taken(order_id));
+    }
+    let refunded = |order_id| PaymentRefunded { order_id, customer: 4, cents: 2_933 };
+    t.harness.handle(StockShort { order_id: 1 }).await.expect_published(refunded(1));
+    t.harness.handle(StockReturned { order_id: 2 }).await.expect_published(refunded(2));
+}
+
+#[tokio::test]
+async fn what_was_not_taken_is_not_given_back() {
+    let t = bench(SCHEMA, service).await;
+    let _ = t.harness.handle(order(1, 29, 2_933)).await;
+    for order_id in [1, 7] {
+        let handled = t.harness.handle(StockShort { order_id }).await;
+        handled.expect_dead_letter(&format!("nothing was taken for order {order_id}"));
+    }
+    assert_eq!(t.rows::<(i64,)>("select count(*) from refunds").await, [(0,)]);
+}

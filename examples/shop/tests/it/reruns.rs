@@ -1,0 +1,87 @@
+//! Services die in the middle of their work and are started again: nothing is lost, and what was
+//! done twice is seen as done twice but counts once.
+
+use serde::{Deserialize, Serialize};
+use shop::SERVICES;
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use tidings::{Draft, Event};
+
+use crate::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn services_that_are_killed_lose_nothing() {
+    let mut shop = Shop::closed(600).await;
+    for service in SERVICES {
+        shop.start(service);
+    }
+    // Each once, while there is work: the more orders are through, the later the victim.
+    for (index, service) in (0..).zip(SERVICES) {
+        shop.reaches(|progress| progress.finished >= 50 * index).await;
+        shop.kill(service).await;
+        shop.start(service);
+    }
+    let summary = shop.finishes().await;
+    assert_eq!(summary.verify(), Ok(()));
+    assert_eq!(summary.orders.placed, 600);
+    assert_eq!(summary.services["orders"].dead_lettered, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_was_away_catches_up() {
+    let mut shop = Shop::closed(100).await;
+    shop.start("orders");
+    shop.start("payments");
+    shop.reaches(|progress| progress.placed == 100).await;
+    for service in ["inventory", "shipping", "notifications"] {
+        shop.start(service);
+    }
+    let summary = shop.finishes().await;
+    assert_eq!(summary.verify(), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_that_are_handled_again_are_duplicates_and_count_once() {
+    let mut shop = Shop::open(100).await;
+    let before = shop.finishes().await;
+
+    // order.placed comes again, as it was: after a redrive, or in a group that was reset.
+    let again = announce_again(&shop).await;
+    let expected = before.services["payments"].received + again;
+    shop.until(async |shop| shop.summary().await.services["payments"].received == expected).await;
+
+    let after = shop.finishes().await;
+    assert_eq!(after.verify(), Ok(()));
+    assert_eq!(after.orders, before.orders);
+    assert_eq!(after.money_cents, before.money_cents);
+    assert_eq!(after.services["payments"].duplicate_effects, again);
+}
+
+/// What orders publishes, as this test needs to know it.
+#[derive(Event, Serialize, Deserialize)]
+#[event(type = "com.example.order.placed", version = 1, topic = "orders", key = order_id)]
+struct OrderPlaced {
+    order_id: u32,
+    customer: u32,
+    cds: u32,
+    total_cents: i64,
+}
+
+/// Publishes every order.placed once more under its id; returns how many there were.
+async fn announce_again(shop: &Shop) -> i64 {
+    let path = shop.env.data_dir.join("orders.db");
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+    let orders: Vec<(String, u32, u32, u32, i64)> =
+        sqlx::query_as("select event_id, order_id, customer, cds, total_cents from orders")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+    let count = orders.len() as i64;
+    let publisher = shop.broker.publisher().await.source("/orders");
+    for (id, order_id, customer, cds, total_cents) in orders {
+        let event = OrderPlaced { order_id, customer, cds, total_cents };
+        publisher.publish(Draft::of(event).id(id)).await.unwrap();
+    }
+    count
+}
