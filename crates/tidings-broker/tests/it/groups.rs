@@ -1,6 +1,7 @@
 //! Consumer groups, with librdkafka as the client: sharing, leaving, dying, coming back; and what
 //! the protocol promises, asked on the bare wire.
 
+mod conformance;
 mod member;
 mod wire;
 
