@@ -97,18 +97,40 @@ pub mod private {
 
     impl<T: Serialize + DeserializeOwned + Send + 'static> Payload for T {}
 
+    /// `Serialize` by another name, so that a missing derive is one sentence.
+    #[diagnostic::on_unimplemented(
+        message = "the data of the event `{Self}` cannot be written",
+        label = "`Serialize` is missing",
+        note = "add `Serialize` of the crate `serde` to its derives"
+    )]
+    pub trait Writable: Serialize {}
+
+    #[diagnostic::do_not_recommend]
+    impl<T: Serialize> Writable for T {}
+
+    /// `Deserialize` by another name, likewise.
+    #[diagnostic::on_unimplemented(
+        message = "the data of the event `{Self}` cannot be read",
+        label = "`Deserialize` is missing",
+        note = "add `Deserialize` of the crate `serde` to its derives"
+    )]
+    pub trait Readable: DeserializeOwned {}
+
+    #[diagnostic::do_not_recommend]
+    impl<T: DeserializeOwned> Readable for T {}
+
     /// The key's text.
     pub fn key_text<K: std::fmt::Display + ?Sized>(key: &K) -> String {
         key.to_string()
     }
 
     /// The derived `Event::encode`.
-    pub fn encode<E: Event + Serialize>(event: &E) -> Result<Vec<u8>, EncodeError> {
+    pub fn encode<E: Event + Writable>(event: &E) -> Result<Vec<u8>, EncodeError> {
         serde_json::to_vec(event).map_err(|e| EncodeError::new(E::WIRE_TYPE, e))
     }
 
     /// The derived `Event::decode`. Serde's message carries line and column.
-    pub fn decode<E: DeserializeOwned>(data: &[u8]) -> Result<E, DecodeError> {
+    pub fn decode<E: Readable>(data: &[u8]) -> Result<E, DecodeError> {
         serde_json::from_slice(data).map_err(DecodeError::new)
     }
 }

@@ -95,6 +95,7 @@ impl<E: IntoEvents> FromIterator<E> for Events {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Event> IntoEvents for E {
     fn push_into(self, events: &mut Events) {
         events.drafts.push(Draft::of(self));

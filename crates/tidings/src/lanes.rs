@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tracing::Instrument as _;
 
 use crate::cloudevents::CloudEvent;
 use crate::fail::Fail;
 use crate::handler::{Attempt, Context, Scope};
 use crate::metrics::Meters;
+use crate::trace::TraceContext;
 
 pub(crate) mod delivery;
 mod flight;
@@ -148,7 +150,7 @@ fn lane_seed(delivery: &Delivery) -> u64 {
 
 /// The lane of a record for one of its handlers.
 fn lane_of(seed: u64, handler: usize) -> u64 {
-    seed ^ (handler as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    seed ^ (handler as u64).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Index that stands for no handler: a record that is no event has none.
@@ -234,13 +236,47 @@ impl Group {
         attempt: u32,
     ) -> Attempt {
         let handler = &self.router.handlers[index];
-        handler.attempts.begin(Context {
+        let mut cx = Context {
             scope: Arc::clone(&self.scope),
             handler: Arc::clone(handler),
             delivery: delivery.clone(),
             envelope,
             attempt,
             causation: None,
-        })
+        };
+        // Reading the envelope for its fields costs more than a quick handler, so only for
+        // somebody who looks.
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return handler.attempts.begin(cx);
+        }
+        let span = span_of(&self.name, &mut cx);
+        Box::pin(handler.attempts.begin(cx).instrument(span))
     }
+}
+
+/// What logs within a handler carry. A span per attempt; its trace is the event's.
+fn span_of(group: &str, cx: &mut Context) -> tracing::Span {
+    let span = tracing::info_span!(
+        "handle",
+        service = &*cx.scope.service,
+        group,
+        handler = cx.handler.name,
+        r#type = cx.handler.wire_type,
+        topic = &*cx.delivery.place.topic,
+        partition = cx.delivery.place.partition,
+        offset = cx.delivery.offset,
+        attempt = cx.attempt,
+        key = cx.delivery.key().map(|key| display(String::from_utf8_lossy(key).into_owned())),
+        id = tracing::field::Empty,
+        correlation = tracing::field::Empty,
+        trace_id = tracing::field::Empty,
+    );
+    if let Ok(event) = cx.cloud_event() {
+        span.record("id", event.id.as_str());
+        span.record("correlation", event.correlation_id());
+        if let Some(trace) = TraceContext::of_event(&event) {
+            span.record("trace_id", trace.parent.trace_id());
+        }
+    }
+    span
 }

@@ -52,6 +52,15 @@ impl Health {
         inner.phase == Phase::Running && inner.checks.values().all(Option::is_none)
     }
 
+    /// The checks that are not good, with their sentences.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        let inner = self.lock();
+        let wrong = |(name, wrong): (&String, &Option<String>)| {
+            wrong.as_ref().map(|wrong| format!("{name}: {wrong}"))
+        };
+        inner.checks.iter().filter_map(wrong).collect()
+    }
+
     /// One line per check, as `/readyz?verbose` shows them.
     pub(crate) fn verbose(&self) -> String {
         let inner = self.lock();

@@ -70,6 +70,11 @@ impl Stats {
         }
     }
 
+    /// What keeps it from being ready: one sentence each, with what to do about it.
+    pub fn why_not_ready(&self) -> Vec<String> {
+        self.inner.health.wrong()
+    }
+
     pub(crate) fn health(&self) -> &Health {
         &self.inner.health
     }

@@ -3,5 +3,6 @@
 
 mod derive_mistakes;
 mod embedded_broker;
+mod handler_mistakes;
 mod publishing;
 mod services;

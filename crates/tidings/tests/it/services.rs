@@ -1,4 +1,11 @@
 //! Services on the embedded broker: what delivery promises, watched from outside.
 
+mod back_pressure;
+mod bad_input;
 mod exchange;
+mod failures;
+mod harness;
+mod offsets;
+mod rebalance;
 mod rig;
+mod start_and_stop;

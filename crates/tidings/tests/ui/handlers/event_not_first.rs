@@ -1,0 +1,16 @@
+//! The event comes first.
+
+use serde::{Deserialize, Serialize};
+use tidings::prelude::*;
+
+#[derive(Event, Serialize, Deserialize)]
+#[event(type = "test.order.placed", version = 1, topic = "orders", no_key)]
+struct Placed;
+
+async fn handle(_: Meta, _: Placed) -> Result<(), Fail> {
+    Ok(())
+}
+
+fn main() {
+    let _ = Service::new("shop").on("handle", handle);
+}
