@@ -128,6 +128,9 @@ impl Drop for Broker {
             task.abort();
         }
         if let Some(runtime) = self.runtime.take() {
+            // Requests may still run on other threads. The directory's lock is given back right
+            // after this, so from here on they must not write.
+            self.shared.topics.abandon();
             runtime.shutdown_background();
         }
     }

@@ -39,6 +39,17 @@ enum Entry {
     ProducerIdsBelow(i64),
 }
 
+/// The version of the entries' format.
+const VERSION: u32 = 1;
+
+/// An entry as it is written: `{"v":1,"producer_ids_below":1000}`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written<T> {
+    v: u32,
+    #[serde(flatten)]
+    entry: T,
+}
+
 /// Why the ids cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdsError {
@@ -48,6 +59,8 @@ pub(crate) enum IdsError {
     Journal(#[from] JournalError),
     #[error("{PATH} has an entry that this program does not understand ({0})")]
     Unreadable(#[from] serde_json::Error),
+    #[error("{PATH} has an entry of version {0}, this program knows {VERSION}; use the newer one")]
+    NewerFormat(u32),
     #[error("all producer ids are used up")]
     UsedUp,
 }
@@ -94,10 +107,14 @@ impl Ids {
     }
 }
 
-fn replay(entries: &[Bytes]) -> Result<(Option<String>, i64), serde_json::Error> {
+fn replay(entries: &[Bytes]) -> Result<(Option<String>, i64), IdsError> {
     let (mut cluster, mut below) = (None, 0);
     for bytes in entries {
-        match serde_json::from_slice(bytes)? {
+        let written: Written<Entry> = serde_json::from_slice(bytes)?;
+        if written.v != VERSION {
+            return Err(IdsError::NewerFormat(written.v));
+        }
+        match written.entry {
             Entry::Cluster(id) => cluster = Some(id),
             Entry::ProducerIdsBelow(end) => below = end.max(below),
         }
@@ -106,7 +123,7 @@ fn replay(entries: &[Bytes]) -> Result<(Option<String>, i64), serde_json::Error>
 }
 
 fn encode(entry: &Entry) -> Vec<u8> {
-    serde_json::to_vec(entry).expect("strings and numbers always encode")
+    serde_json::to_vec(&Written { v: VERSION, entry }).expect("strings and numbers always encode")
 }
 
 mod base64_of {
@@ -131,6 +148,17 @@ mod tests {
     fn the_cluster_id_is_base64url_of_its_uuid() {
         assert_eq!(cluster_id(uuid::Uuid::nil()), "AAAAAAAAAAAAAAAAAAAAAA");
         assert_eq!(cluster_id(uuid::Uuid::max()), "_____________________w");
+    }
+
+    #[test]
+    fn the_written_form_is_the_documented_one() {
+        let text = |entry| String::from_utf8(encode(&entry)).expect("text");
+        assert_eq!(text(Entry::Cluster("abc".into())), r#"{"v":1,"cluster":"abc"}"#);
+        assert_eq!(text(Entry::ProducerIdsBelow(7)), r#"{"v":1,"producer_ids_below":7}"#);
+        let entries = [encode(&Entry::ProducerIdsBelow(7)), encode(&Entry::Cluster("abc".into()))];
+        let entries = entries.map(Bytes::from);
+        assert_eq!(replay(&entries).expect("entries"), (Some("abc".into()), 7));
+        replay(&[Bytes::from_static(br#"{"v":9,"cluster":"abc"}"#)]).expect_err("the future");
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use tidings_log::{
-    AppendError, Appended, DeleteError, Log, LogConfig, Offset, ReadError, ReadPlan,
-    RecoveryReport, RemovedSegment, SyncError, TimePlan,
+    AppendError, Appended, DeleteError, Log, LogConfig, Offset, ReadPlan, RecoveryReport,
+    RemovedSegment, SyncError, TimePlan,
 };
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -196,8 +196,7 @@ impl Partition {
                 let likely_bytes = likely_bytes(log, high_watermark.since(from)).min(max_bytes);
                 Ok(Planned { plan, bounds, likely_bytes })
             }
-            Err(ReadError::OutOfRange { .. }) => Err(NotRead::OutOfRange(bounds)),
-            Err(other) => Err(NotRead::Io(io::Error::other(other.to_string()))),
+            Err(_) => Err(NotRead::OutOfRange(bounds)),
         }
     }
 
@@ -259,7 +258,7 @@ impl Partition {
         closed
     }
 
-    /// Takes the log away because the topic is deleted.
+    /// Takes the log away, because the topic is deleted or the broker dropped.
     pub(crate) fn delete(&self) {
         self.state().log = None;
         self.end();
@@ -360,7 +359,6 @@ pub(crate) enum NotAppended {
 pub(crate) enum NotRead {
     OutOfRange(Bounds),
     Closed,
-    Io(io::Error),
 }
 
 /// Why nothing was deleted.

@@ -193,10 +193,20 @@ impl Topics {
         Ok(())
     }
 
-    /// Replaces a topic's settings. Blocks on the disk.
-    pub(crate) fn configure(&self, name: &str, settings: Settings) -> Result<(), Refused> {
+    /// Changes a topic's settings by what `change` makes of those in force, unless it is only to
+    /// be checked. Blocks on the disk.
+    pub(crate) fn configure(
+        &self,
+        name: &str,
+        dry: bool,
+        change: impl FnOnce(&Settings) -> Result<Settings, Refused>,
+    ) -> Result<(), Refused> {
         let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         let topic = self.find(name).ok_or_else(|| unknown(name))?;
+        let settings = change(&topic.settings())?;
+        if dry {
+            return Ok(());
+        }
         let mut entry = TopicEntry::of(&topic, topic.partitions().len());
         entry.config = settings.overrides().clone();
         changes.append(&Entry::Topic(entry))?;
@@ -204,6 +214,7 @@ impl Topics {
             partition.set_config(settings.log_config(&self.defaults));
         }
         topic.set_settings(settings);
+        tracing::info!(topic = name, "topic has new settings");
         Ok(())
     }
 
@@ -219,6 +230,18 @@ impl Topics {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Takes all logs away without closing them, as a kill would: when this returns, nothing is
+    /// written any more, and another owner may open the directory.
+    pub(crate) fn abandon(&self) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.fence("the broker was dropped");
+        for topic in self.all() {
+            for partition in topic.partitions().iter() {
+                partition.delete();
+            }
+        }
     }
 
     fn new_partition(&self, topic: &Topic, index: i32) -> Result<Arc<Partition>, Refused> {

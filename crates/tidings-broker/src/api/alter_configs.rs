@@ -13,8 +13,8 @@ use kafka_protocol::protocol::StrBytes;
 use crate::api::describe_configs::{BROKER, TOPIC};
 use crate::blocking;
 use crate::shared::{Client, Shared};
-use crate::topics::settings::{Settings, define};
-use crate::topics::{Refused, Topic};
+use crate::topics::Refused;
+use crate::topics::settings::Settings;
 
 pub(crate) const VERSIONS: RangeInclusive<i16> = 0..=2;
 
@@ -45,29 +45,31 @@ async fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), Refused> {
-    topic(broker, resource.resource_type, &resource.resource_name)?;
     let mut overrides = BTreeMap::new();
     for config in &resource.configs {
-        define(&config.name)?;
         // A null value means the default.
         if let Some(value) = &config.value {
             overrides.insert(config.name.to_string(), value.to_string());
         }
     }
-    apply(broker, &resource.resource_name, &overrides, validate_only).await
+    let (kind, name) = (resource.resource_type, &*resource.resource_name);
+    let replace = move |_: &Settings| Settings::parse(&overrides);
+    configure(broker, kind, name, validate_only, replace).await
 }
 
-/// The topic that is to be configured.
-pub(super) fn topic(
+/// Changes the settings of a topic; those of anything else are fixed.
+pub(super) async fn configure(
     broker: &Shared,
     resource_type: i8,
     name: &str,
-) -> Result<std::sync::Arc<Topic>, Refused> {
+    validate_only: bool,
+    change: impl FnOnce(&Settings) -> Result<Settings, Refused> + Send + 'static,
+) -> Result<(), Refused> {
     match resource_type {
-        TOPIC => broker.topics.find(name).ok_or_else(|| {
-            let text = format!("Topic '{}' does not exist.", name.escape_debug());
-            Refused::new(ResponseError::UnknownTopicOrPartition, text)
-        }),
+        TOPIC => {
+            let (topics, name) = (broker.topics.clone(), name.to_owned());
+            blocking::run(move || topics.configure(&name, validate_only, change)).await
+        }
         BROKER => {
             let text = "The settings of this broker are fixed at its start.";
             Err(Refused::new(ResponseError::InvalidRequest, text))
@@ -77,19 +79,4 @@ pub(super) fn topic(
             Err(Refused::new(ResponseError::InvalidRequest, text))
         }
     }
-}
-
-/// Checks and, unless only that was asked for, applies a topic's new settings.
-pub(super) async fn apply(
-    broker: &Shared,
-    name: &str,
-    overrides: &BTreeMap<String, String>,
-    validate_only: bool,
-) -> Result<(), Refused> {
-    let settings = Settings::parse(overrides)?;
-    if validate_only {
-        return Ok(());
-    }
-    let (topics, name) = (broker.topics.clone(), name.to_owned());
-    blocking::run(move || topics.configure(&name, settings)).await
 }

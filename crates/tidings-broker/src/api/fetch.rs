@@ -165,7 +165,6 @@ fn plan(target: &Target<'_>, max_bytes: usize) -> Result<Planned, Problem> {
         Ok(planned) => Ok(planned),
         Err(NotRead::OutOfRange(bounds)) => Err((ResponseError::OffsetOutOfRange, Some(bounds))),
         Err(NotRead::Closed) => Err(unknown),
-        Err(NotRead::Io(_)) => Err((ResponseError::KafkaStorageError, None)),
     }
 }
 

@@ -15,7 +15,7 @@ use kafka_protocol::protocol::StrBytes;
 use crate::api::alter_configs;
 use crate::shared::{Client, Shared};
 use crate::topics::Refused;
-use crate::topics::settings::{Type, define};
+use crate::topics::settings::{Defaults, Settings, Type, define};
 
 pub(crate) const VERSIONS: RangeInclusive<i16> = 0..=1;
 
@@ -52,19 +52,22 @@ async fn alter(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), Refused> {
-    let topic = alter_configs::topic(broker, resource.resource_type, &resource.resource_name)?;
-    let mut overrides = topic.settings().overrides().clone();
-    for config in &resource.configs {
-        let default = define(&config.name)?.default(broker.topics.defaults());
-        change(&mut overrides, config, &default)?;
-    }
-    alter_configs::apply(broker, &topic.name, &overrides, validate_only).await
+    let (kind, name) = (resource.resource_type, &*resource.resource_name);
+    let (configs, defaults) = (resource.configs.clone(), broker.topics.defaults().clone());
+    let change_all = move |now: &Settings| {
+        let mut overrides = now.overrides().clone();
+        for config in &configs {
+            change(&mut overrides, config, &defaults)?;
+        }
+        Settings::parse(&overrides)
+    };
+    alter_configs::configure(broker, kind, name, validate_only, change_all).await
 }
 
 fn change(
     overrides: &mut BTreeMap<String, String>,
     config: &AlterableConfig,
-    default: &str,
+    defaults: &Defaults,
 ) -> Result<(), Refused> {
     let name = config.name.to_string();
     let invalid = |text: String| Err(Refused::new(ResponseError::InvalidConfig, text));
@@ -72,8 +75,9 @@ fn change(
     else {
         return invalid(format!("Null value not supported for : {name}"));
     };
-    let is_list = define(&name)?.kind == Type::List;
-    let now = overrides.get(&name).map_or(default, String::as_str);
+    let definition = define(&name)?;
+    let is_list = definition.kind == Type::List;
+    let now = overrides.get(&name).cloned().unwrap_or_else(|| definition.default(defaults));
     let mut list: Vec<&str> = now.split(',').filter(|item| !item.is_empty()).collect();
     match config.config_operation {
         SET => {

@@ -19,6 +19,17 @@ use crate::topics::{Refused, Topic};
 /// Where it lives.
 pub(crate) const PATH: &str = "topics.journal";
 
+/// The version of the entries' format.
+const VERSION: u32 = 1;
+
+/// An entry as it is written: `{"v":1,"topic":{..}}`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written<T> {
+    v: u32,
+    #[serde(flatten)]
+    entry: T,
+}
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,6 +42,7 @@ pub(crate) enum Entry {
 
 /// What is kept of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct TopicEntry {
     pub(crate) id: Uuid,
     pub(crate) name: String,
@@ -68,7 +80,7 @@ pub(crate) struct Unreadable(String);
 pub(crate) fn replay(entries: &[Bytes]) -> Result<Contents, Unreadable> {
     let mut contents = Contents::default();
     for bytes in entries {
-        match serde_json::from_slice(bytes).map_err(|error| Unreadable(error.to_string()))? {
+        match decode(bytes)? {
             Entry::Topic(new) => match contents.topics.iter_mut().find(|old| old.id == new.id) {
                 Some(old) => *old = new,
                 None => contents.topics.push(new),
@@ -134,6 +146,11 @@ impl TopicsJournal {
         Ok(())
     }
 
+    /// Refuses all further entries.
+    pub(crate) fn fence(&mut self, reason: &str) {
+        self.journal.fence(reason);
+    }
+
     fn rewrite(&mut self) -> Result<(), JournalError> {
         let entries: Vec<_> =
             self.topics.values().map(|topic| encode(&Entry::Topic(topic.clone()))).collect();
@@ -146,7 +163,17 @@ impl TopicsJournal {
 }
 
 fn encode(entry: &Entry) -> Vec<u8> {
-    serde_json::to_vec(entry).expect("strings and numbers always encode")
+    let written = Written { v: VERSION, entry };
+    serde_json::to_vec(&written).expect("strings and numbers always encode")
+}
+
+fn decode(bytes: &[u8]) -> Result<Entry, Unreadable> {
+    let written: Written<Entry> =
+        serde_json::from_slice(bytes).map_err(|error| Unreadable(error.to_string()))?;
+    if written.v == VERSION {
+        return Ok(written.entry);
+    }
+    Err(Unreadable(format!("it has version {}, known is {VERSION}", written.v)))
 }
 
 fn refused(error: JournalError) -> Refused {
@@ -162,10 +189,11 @@ mod tests {
         let id = Uuid::from_u128(7);
         let config = BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]);
         let topic = TopicEntry { id, name: "orders".into(), partitions: 3, config };
-        let text = r#"{"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"orders","partitions":3,"config":{"retention.ms":"1000"}}}"#;
+        let text = r#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"orders","partitions":3,"config":{"retention.ms":"1000"}}}"#;
         assert_eq!(encode(&Entry::Topic(topic)), text.as_bytes());
         let deleted = Entry::Deleted { id, name: "orders".into() };
-        let text = r#"{"deleted":{"id":"00000000-0000-0000-0000-000000000007","name":"orders"}}"#;
+        let text =
+            r#"{"v":1,"deleted":{"id":"00000000-0000-0000-0000-000000000007","name":"orders"}}"#;
         assert_eq!(encode(&deleted), text.as_bytes());
     }
 
@@ -193,7 +221,13 @@ mod tests {
 
     #[test]
     fn an_entry_of_the_future_is_an_error_and_not_skipped() {
-        replay(&[Bytes::from_static(b"{\"renamed\":{}}")]).expect_err("unknown entry");
+        replay(&[Bytes::from_static(b"{\"v\":1,\"renamed\":{}}")]).expect_err("unknown entry");
+        let future =
+            br#"{"v":2,"deleted":{"id":"00000000-0000-0000-0000-000000000007","name":"x"}}"#;
+        let error = replay(&[Bytes::from_static(future)]).expect_err("a version of the future");
+        assert!(error.to_string().contains("it has version 2, known is 1"), "{error}");
+        let more = br#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"x","partitions":1,"config":{},"owner":"me"}}"#;
+        replay(&[Bytes::from_static(more)]).expect_err("a field that nobody knows");
         replay(&[Bytes::from_static(b"\xff")]).expect_err("no JSON");
     }
 }

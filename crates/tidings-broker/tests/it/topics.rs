@@ -57,7 +57,8 @@ async fn wrong_topics_are_refused_with_kafkas_codes_and_a_sentence() {
     let mut wire = Wire::connect(broker.addr());
     topic(&mut wire, "orders.eu", 1, &[]);
     let long = "x".repeat(250);
-    let cases: [(&str, i32, i16, &[(&str, &str)], i16, &str); 13] = [
+    type Case<'a> = (&'a str, i32, i16, &'a [(&'a str, &'a str)], i16, &'a str);
+    let cases: [Case<'_>; 13] = [
         ("orders.eu", 1, 1, &[], 36, "already exists"),
         ("orders_eu", 1, 1, &[], 17, "collides with existing topic: orders.eu"),
         ("", 1, 1, &[], 17, "is empty"),
