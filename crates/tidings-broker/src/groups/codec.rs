@@ -1,4 +1,4 @@
-//! The bytes of one entry of the journal of committed offsets; see docs/formats/offsets.md.
+//! The bytes of one entry of the journal of committed offsets; see docs/formats/offsets-journal.md.
 //!
 //! The journal guards each entry with a length and a checksum; here is only what is in it. All
 //! numbers are big-endian, a text is its length in bytes (u16) and UTF-8.

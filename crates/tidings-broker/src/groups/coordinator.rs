@@ -197,6 +197,12 @@ impl Coordinator {
         }
     }
 
+    /// How many requests wait for their answer.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Every committed position as the change that makes it: what a rewritten journal holds.
     pub(super) fn all_commits(&self) -> impl Iterator<Item = Change> {
         self.groups.iter().flat_map(|(name, entry)| {

@@ -139,6 +139,22 @@ async fn a_silent_member_is_evicted_and_the_one_that_waits_gets_in() {
 }
 
 #[tokio::test]
+async fn one_that_hung_up_while_it_waited_leaves_nothing_behind() {
+    let groups = Bed::new().open().await;
+    let first = lead(&groups, "g", 10_000).await;
+    // A connection that closes drops the request that waits on it.
+    let name = group("g");
+    let waits = groups.join(&name, join("", 100));
+    assert!(tokio::time::timeout(Duration::from_millis(20), waits).await.is_err());
+    assert_eq!(groups.lock().coordinator.waiting(), 1);
+    let again = groups.join(&group("g"), join(first.member_id.as_str(), 10_000)).await.unwrap();
+    assert_eq!((again.generation, again.members.len()), (2, 2), "nobody knows yet that it is gone");
+    assert_eq!(groups.lock().coordinator.waiting(), 0);
+    until("it is evicted", || groups.describe("g").unwrap().members.len() == 1).await;
+    groups.close().await;
+}
+
+#[tokio::test]
 async fn offsets_survive_a_restart_and_members_do_not() {
     let bed = Bed::new();
     let groups = bed.open().await;

@@ -152,6 +152,9 @@ impl Group {
 
     /// The bearer of a stable name was started again. In a stable group whose work it does not
     /// change it takes over where it left off; the old bearer is fenced.
+    ///
+    /// Apache Kafka looks at the protocol's name only: there, a member that comes back with other
+    /// topics reads none of the new ones until something else sets off a rebalance. Here it does.
     fn replace_static(
         &mut self,
         old: &MemberId,

@@ -226,6 +226,11 @@ fn static_members(wire: &mut Wire) {
     assert_eq!((third.generation_id, &third.leader), (1, &third.member_id));
     assert_eq!((third.skip_assignment, third.members.len()), (true, 1));
     assert_eq!(wire.sync(group, &third.member_id, 1, &[]), (0, "w".into()));
+    let id = &*third.member_id;
+    let again = wire.join(group, JoinAs { instance: Some("s"), ..JoinAs::new(9, id) });
+    assert_eq!((again.generation_id, again.skip_assignment), (2, false));
+    // In the middle of handing out the work, all are called again.
+    assert_eq!(wire.join(group, as_s(9)).generation_id, 3);
 }
 
 fn telling_and_deleting(wire: &mut Wire) {

@@ -18,6 +18,9 @@ use crate::support;
 /// One connection.
 pub(super) struct Wire(pub(super) support::Wire);
 
+/// A consumer's subscription to the topic `t`: version 0, without user data.
+const SUBSCRIPTION: &[u8] = b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff";
+
 /// How to join.
 #[derive(Debug)]
 pub(super) struct JoinAs<'a> {
@@ -30,7 +33,7 @@ pub(super) struct JoinAs<'a> {
 }
 
 impl JoinAs<'_> {
-    /// A consumer with a session of one second.
+    /// A consumer of the topic `t` with a session of one second.
     pub(super) fn new(version: i16, member_id: &str) -> JoinAs<'_> {
         JoinAs {
             version,
@@ -48,12 +51,11 @@ impl Wire {
         Wire(support::Wire::connect(addr))
     }
 
-    /// Joins as a reader of the topic `t`.
     pub(super) fn join(&mut self, group: &str, how: JoinAs<'_>) -> JoinGroupResponse {
         let protocols = how.protocols.iter().map(|name| {
             JoinGroupRequestProtocol::default()
                 .with_name(text(name))
-                .with_metadata(Bytes::from_static(b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff"))
+                .with_metadata(Bytes::from_static(SUBSCRIPTION))
         });
         let request = JoinGroupRequest::default()
             .with_group_id(GroupId(text(group)))

@@ -45,11 +45,12 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let who = || 0..64usize;
+    let rarely = || proptest::bool::weighted(0.1);
     prop_oneof![
         3 => (proptest::option::weighted(0.3, 0..3u8), 3..10u8, 0..2u8).prop_map(
             |(instance, version, topics)| Act::Join { instance, version, topics }),
         5 => (who(), 0..2u8).prop_map(|(who, topics)| Act::Rejoin { who, topics }),
-        6 => (who(), proptest::bool::weighted(0.1)).prop_map(|(who, stale)| Act::Sync { who, stale }),
+        6 => (who(), rarely()).prop_map(|(who, stale)| Act::Sync { who, stale }),
         4 => who().prop_map(|who| Act::Beat { who }),
         1 => who().prop_map(|who| Act::Leave { who }),
         1 => (0..3u8).prop_map(|instance| Act::LeaveByName { instance }),
