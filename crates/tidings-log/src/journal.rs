@@ -6,7 +6,7 @@
 mod format;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -28,8 +28,17 @@ pub struct Journal {
     position: u64,
     synced: u64,
     fenced: Option<String>,
-    /// Whether the file's name is not known to survive power loss.
-    dir_changed: bool,
+    synced_state: Arc<Mutex<SyncState>>,
+}
+
+/// Held while syncing: a later sync may end before an earlier one.
+#[derive(Debug, Default)]
+struct SyncState {
+    /// Whether the file's name is known to survive power loss.
+    named: bool,
+    /// The first failure. After it the operating system may report success for the same bytes, so
+    /// no later sync counts.
+    failed: Option<String>,
 }
 
 /// What opening a journal found and did.
@@ -78,7 +87,7 @@ pub struct JournalSync {
     storage: Arc<dyn Storage>,
     path: String,
     file: Arc<dyn File>,
-    sync_dir: bool,
+    state: Arc<Mutex<SyncState>>,
     position: u64,
 }
 
@@ -89,15 +98,20 @@ impl JournalSync {
     /// # Errors
     /// [`JournalError::Fenced`]: nobody knows what is on the disk; hand it to [`Journal::fence`].
     pub fn run(self) -> Result<u64, JournalError> {
-        let mut synced = self.file.sync_data();
-        if self.sync_dir {
-            synced = synced.and_then(|()| self.storage.sync_dir(parent(&self.path)));
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failed.is_none() {
+            let mut synced = self.file.sync_data();
+            if !state.named {
+                synced = synced.and_then(|()| self.storage.sync_dir(parent(&self.path)));
+                state.named = synced.is_ok();
+            }
+            state.failed = synced.err().map(|error| format!("syncing it failed: {error}"));
         }
-        match synced {
-            Ok(()) => Ok(self.position),
-            Err(error) => {
-                let reason = format!("syncing it failed: {error}");
-                Err(JournalError::Fenced { path: self.path, reason })
+        match &state.failed {
+            None => Ok(self.position),
+            Some(reason) => {
+                let (path, reason) = (self.path.clone(), reason.clone());
+                Err(JournalError::Fenced { path, reason })
             }
         }
     }
@@ -150,7 +164,7 @@ impl Journal {
             position: entries.len() as u64,
             synced: 0,
             fenced: None,
-            dir_changed: created,
+            synced_state: Arc::new(Mutex::new(SyncState::default())),
         };
         Ok((journal, entries, recovery))
     }
@@ -194,7 +208,7 @@ impl Journal {
             storage: Arc::clone(&self.storage),
             path: self.path.clone(),
             file: Arc::clone(&self.file),
-            sync_dir: std::mem::take(&mut self.dir_changed),
+            state: Arc::clone(&self.synced_state),
             position: self.position,
         }
     }
@@ -243,6 +257,8 @@ impl Journal {
         self.refuse_if_fenced()?;
         let (content, _) = self.frames(JOURNAL.header().to_vec(), entries)?;
         let temporary = format!("{}.tmp", self.path);
+        let shared = Arc::clone(&self.synced_state);
+        let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
         let written = (|| {
             let file = self.storage.open(&temporary, OpenMode::Create)?;
             file.write_at(0, &content)?;
@@ -258,6 +274,7 @@ impl Journal {
             Err(error) => {
                 // The old file is untouched and stays in force; a leftover is overwritten later.
                 let _ = self.storage.remove(&temporary);
+                drop(state);
                 if is_full(&error) {
                     return Err(JournalError::DiskFull { path: self.path.clone() });
                 }
@@ -265,9 +282,13 @@ impl Journal {
             }
         }
         if let Err(error) = self.storage.sync_dir(parent(&self.path)) {
-            return self.failed(format!("syncing its directory failed: {error}"));
+            let reason = format!("syncing its directory failed: {error}");
+            state.failed = Some(reason.clone());
+            drop(state);
+            return self.failed(reason);
         }
-        self.dir_changed = false;
+        state.named = true;
+        drop(state);
         self.synced = self.position;
         Ok(())
     }

@@ -153,8 +153,8 @@ pub struct Log {
     synced_end: Offset,
     producers: Producers,
     fenced: Option<String>,
-    /// Whether names in the directory changed since they were last synced.
-    dir_changed: bool,
+    /// How often names in the directory changed.
+    dir_changes: u64,
 }
 
 impl Log {

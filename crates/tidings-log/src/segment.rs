@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::file_header::{FILE_HEADER_BYTES, SEGMENT};
 use crate::index::{self, IndexBuilder, IndexEntry, IndexSummary};
+use crate::log::SyncError;
 use crate::offset::Offset;
 use crate::storage::{File, OpenMode, Storage, join};
 
@@ -81,9 +82,24 @@ pub(crate) struct Place {
     /// The offsets of the producer snapshots on disk. Held while files are saved, so that an older
     /// index never replaces a newer one.
     pub snapshots: Mutex<Vec<Offset>>,
+    /// The first sync that failed. Held while syncing: after one failure the operating system may
+    /// report success for the same bytes, so no later sync of this log counts.
+    pub failed_sync: Mutex<Option<SyncError>>,
+    /// How many changes of the directory's names are known to be on the disk.
+    pub synced_changes: AtomicU64,
 }
 
 impl Place {
+    pub(crate) fn new(storage: Arc<dyn Storage>, dir: &str) -> Place {
+        Place {
+            storage,
+            dir: dir.to_owned(),
+            snapshots: Mutex::default(),
+            failed_sync: Mutex::default(),
+            synced_changes: AtomicU64::new(0),
+        }
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         join(&self.dir, name)
     }
@@ -261,6 +277,16 @@ impl Segment {
         }
     }
 
+    /// Saves the producers at once, if that still waits for a sync: the segment is about to go, and
+    /// then nothing could be replayed from it.
+    pub(crate) fn save_producers(&self, place: &Place) {
+        let Some(content) = &self.producers else { return };
+        let mut snapshots = place.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = save_producers(place, &mut snapshots, self.next, content) {
+            tracing::warn!(log = place.dir, %error, "cannot save the idempotent producers");
+        }
+    }
+
     /// The index as it is now, to be saved.
     pub(crate) fn summary(&self, builder: &IndexBuilder) -> IndexSummary {
         let (max_timestamp, max_timestamp_position) = builder.max_timestamp().unwrap_or((-1, 0));
@@ -289,8 +315,7 @@ impl Save {
         }
         let saved = (|| {
             if let Some(producers) = &self.producers {
-                place.replace(&FileName::producers(self.summary.next), producers)?;
-                forget_old_snapshots(place, &mut snapshots, self.summary.next);
+                save_producers(place, &mut snapshots, self.summary.next, producers)?;
             }
             let bytes = index::encode(&self.summary, &self.index.entries);
             place.replace(&FileName::index(self.base), &bytes)
@@ -305,9 +330,16 @@ impl Save {
     }
 }
 
-/// Keeps the two newest snapshots: should the newest turn out damaged, there is another.
-fn forget_old_snapshots(place: &Place, snapshots: &mut Vec<Offset>, newest: Offset) {
-    snapshots.push(newest);
+/// Saves a snapshot of the producers. Keeps the two newest: should one turn out damaged, there is
+/// another.
+fn save_producers(
+    place: &Place,
+    snapshots: &mut Vec<Offset>,
+    at: Offset,
+    content: &[u8],
+) -> io::Result<()> {
+    place.replace(&FileName::producers(at), content)?;
+    snapshots.push(at);
     snapshots.sort_unstable();
     snapshots.dedup();
     while snapshots.len() > 2 {
@@ -315,4 +347,5 @@ fn forget_old_snapshots(place: &Place, snapshots: &mut Vec<Offset>, newest: Offs
         // One that stays is only a small file too many.
         let _ = place.storage.remove(&place.path(&FileName::producers(oldest)));
     }
+    Ok(())
 }

@@ -54,7 +54,8 @@ pub(super) fn check_partition(
     }
     if checker.check.start > checker.check.end {
         let (start, end) = (checker.check.start, checker.check.end);
-        checker.error(format!("the stored start {start} lies beyond the end {end}"));
+        checker
+            .note(format!("start {start} lies beyond the end {end}: the next start begins there"));
     }
     checker.check
 }
@@ -101,8 +102,16 @@ impl Checker<'_> {
                 self.error(format!("{path} lies beyond the end {}", self.check.end));
             }
             Ok(_) => {}
+            Err(_) if data.is_empty() => {
+                self.note(format!("{path} was not written before the power went: not used"));
+            }
             Err(error) => self.error(format!("{path}: {error}")),
         }
+    }
+
+    fn is_empty_file(&self, path: &str) -> bool {
+        let opened = self.storage.open(path, OpenMode::Read);
+        opened.and_then(|file| file.size()).is_ok_and(|size| size == 0)
     }
 
     fn segment(&mut self, base: Offset, size: u64, has_index: bool, is_last: bool) {
@@ -168,6 +177,10 @@ impl Checker<'_> {
                 None
             }
             Ok(Ok((summary, entries))) => Some(Index::new(summary, entries)),
+            Ok(Err(IndexFault::Damaged)) if self.is_empty_file(&path) => {
+                self.note(format!("{path} was not written before the power went: not used"));
+                None
+            }
             Ok(Err(IndexFault::Damaged)) => {
                 self.error(format!("{path} is damaged: the next start builds it"));
                 None

@@ -189,7 +189,7 @@ impl Log {
         let snapshot = Arc::new(producers::encode(&self.producers, self.end));
         self.active_mut().producers = Some(snapshot);
         self.segments.push_back(segment);
-        self.dir_changed = true;
+        self.dir_changes += 1;
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ mod tail;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use self::inventory::{Inventory, SegmentFile};
 use super::retention::{START_FILE, StartFault, load_start};
@@ -33,7 +33,7 @@ pub(super) fn open(
     config: LogConfig,
 ) -> Result<(Log, RecoveryReport), OpenError> {
     let created = storage.create_dir(dir).map_err(|e| io_error("create directory", dir, e))?;
-    let place = Arc::new(Place { storage, dir: dir.to_owned(), snapshots: Mutex::default() });
+    let place = Arc::new(Place::new(storage, dir));
     let mut recovery = Recovery {
         place,
         config,
@@ -47,7 +47,7 @@ pub(super) fn open(
     recovery.load_producers(&inventory, trusted.as_ref())?;
     let synced_end = trusted.as_ref().map(|t| t.summary.next);
     let segments = recovery.recover_segments(inventory.segments, trusted, stored_start)?;
-    Ok(recovery.finish(segments, &inventory.snapshots, stored_start, synced_end))
+    Ok(recovery.finish(segments, stored_start, synced_end))
 }
 
 pub(super) fn io_error(action: &'static str, path: &str, source: io::Error) -> OpenError {
@@ -78,6 +78,11 @@ impl Recovery {
         self.report.notes.push(text);
     }
 
+    /// Removes a file that only repeats what the segments say. One that stays is found again.
+    fn remove_derived(&mut self, path: &str) {
+        self.changed |= self.place.storage.remove(path).is_ok();
+    }
+
     fn stored_start(&mut self, inventory: &Inventory) -> Result<Option<Offset>, OpenError> {
         if !inventory.has_start {
             return Ok(None);
@@ -104,23 +109,29 @@ impl Recovery {
     ) -> Result<(), OpenError> {
         let Some(first) = inventory.segments.first() else { return Ok(()) };
         let end = trusted.map_or(first.base, |t| t.summary.next);
-        let mut replay_from = first.base;
-        for at in inventory.snapshots.iter().rev().copied().filter(|at| *at <= end) {
+        let mut found = None;
+        for at in inventory.snapshots.iter().rev().copied() {
             let path = self.place.path(&FileName::producers(at));
             let data = read_all(&*self.place.storage, &path, SNAPSHOT_LIMIT_BYTES)
                 .map_err(|error| io_error("read", &path, error))?;
             match producers::decode(&data) {
-                Ok((producers, offset)) if offset == at => {
-                    self.producers = producers;
-                    replay_from = at;
-                    break;
+                Ok((producers, offset)) if offset == at && at <= end => {
+                    found.get_or_insert((producers, at));
+                    self.place.snapshots.lock().expect("nobody else has it yet").push(at);
                 }
+                // What lies beyond the trusted end will be read, and may turn out to be gone.
+                Ok((_, offset)) if offset == at => self.remove_derived(&path),
                 Err(SnapshotError::Newer(found)) => {
                     return Err(OpenError::NewerFormat { path, found, known: PRODUCERS.version });
                 }
-                _ => self.note(format!("{path} is damaged: replaying an older one")),
+                _ => {
+                    self.note(format!("{path} is damaged: replaying the log instead"));
+                    self.remove_derived(&path);
+                }
             }
         }
+        let (producers, replay_from) = found.unwrap_or((Producers::new(), first.base));
+        self.producers = producers;
         if let Some(trusted) = trusted {
             self.replay(&inventory.segments[..=trusted.at], &trusted.summary, replay_from)?;
         }
@@ -149,7 +160,11 @@ impl Recovery {
                 continue;
             }
             let known = trusted.take_if(|t| t.at == n);
-            let (segment, cut) = self.recover_tail(&file, known)?;
+            let (mut segment, cut) = self.recover_tail(&file, known)?;
+            if next_base.is_some() {
+                let snapshot = producers::encode(&self.producers, segment.next);
+                segment.producers = Some(Arc::new(snapshot));
+            }
             let gap = next_base.is_some_and(|base| base != segment.next);
             if gap && !cut {
                 let path = self.place.path(&FileName::segment(file.base));
@@ -158,7 +173,14 @@ impl Recovery {
             broken = cut || gap;
             segments.push_back(segment);
         }
-        if segments.is_empty() {
+        // Deleted records may be lost together with the end behind them, but their offsets were
+        // told to clients: none of them is given to another record.
+        let end = segments.back().map(|segment: &Segment| segment.next);
+        if end.is_none() || stored_start > end {
+            if let Some(last) = segments.back_mut() {
+                let snapshot = producers::encode(&self.producers, last.next);
+                last.producers = Some(Arc::new(snapshot));
+            }
             let base = stored_start.unwrap_or(Offset::ZERO);
             let segment = Segment::create(&self.place, base).map_err(|error| {
                 io_error("create", &self.place.path(&FileName::segment(base)), error)
@@ -172,21 +194,17 @@ impl Recovery {
     fn finish(
         mut self,
         segments: VecDeque<Segment>,
-        snapshots: &[Offset],
         stored_start: Option<Offset>,
         synced_end: Option<Offset>,
     ) -> (Log, RecoveryReport) {
         let first = segments.front().map_or(Offset::ZERO, |s| s.base);
         let end = segments.back().map_or(Offset::ZERO, |s| s.next);
         let start = first.max(stored_start.unwrap_or(first)).min(end);
-        let (beyond, kept): (Vec<Offset>, Vec<Offset>) =
-            snapshots.iter().partition(|at| **at > end);
-        for at in beyond {
-            // It describes records that are gone; one that stays is passed by.
-            let _ = self.place.storage.remove(&self.place.path(&FileName::producers(at)));
-        }
-        self.place.snapshots.lock().expect("nobody else has it yet").extend(kept);
         self.producers.limit(self.config.max_producers);
+        // An index is saved after the names were synced. Without one, a process that was killed may
+        // have left names behind that only the page cache knows.
+        let trusted = segments.back().is_some_and(|segment| segment.synced);
+        let names_synced = trusted && !self.changed;
         self.report.start = start;
         self.report.end = end;
         let mut log = Log {
@@ -198,7 +216,7 @@ impl Recovery {
             synced_end: synced_end.unwrap_or(first).clamp(start, end),
             producers: self.producers,
             fenced: None,
-            dir_changed: self.changed,
+            dir_changes: u64::from(!names_synced),
         };
         log.remove_below_start();
         (log, self.report)

@@ -97,6 +97,7 @@ impl Log {
         let oldest = self.segments.front().filter(|_| self.segments.len() > 1)?;
         let removed =
             RemovedSegment { base: oldest.base, next: oldest.next, bytes: oldest.size, reason };
+        oldest.save_producers(&self.place);
         // The segment goes first: an index without one is removed by the next start.
         for name in [FileName::segment(removed.base), FileName::index(removed.base)] {
             let path = self.place.path(&name);
@@ -111,7 +112,7 @@ impl Log {
             }
         }
         self.segments.pop_front();
-        self.dir_changed = true;
+        self.dir_changes += 1;
         let first = self.segments.front().map_or(self.end, |s| s.base);
         self.start = self.start.max(first);
         self.synced_end = self.synced_end.max(self.start);

@@ -1,8 +1,8 @@
 //! Syncing outside of the owner's lock, and what is saved once the segments are on the disk.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::{Log, SyncError};
 use crate::offset::Offset;
@@ -15,7 +15,8 @@ pub struct SyncPlan {
     place: Arc<Place>,
     /// Oldest first: a later segment is never on the disk before an earlier one.
     files: Vec<Arc<LazyFile>>,
-    sync_dir: bool,
+    /// Number of the newest change of names that is not known to be on the disk.
+    dir_change: Option<u64>,
     saves: Vec<Save>,
     end: Offset,
 }
@@ -23,7 +24,7 @@ pub struct SyncPlan {
 impl SyncPlan {
     /// Whether everything is on the disk already.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && !self.sync_dir && self.saves.is_empty()
+        self.files.is_empty() && self.dir_change.is_none() && self.saves.is_empty()
     }
 
     /// The offset that [`SyncPlan::run`] will return.
@@ -35,21 +36,36 @@ impl SyncPlan {
     /// [`Log::synced`]. Plans of one log may run at the same time and in any order.
     ///
     /// # Errors
-    /// [`SyncError`]; hand it to [`Log::fence`].
+    /// [`SyncError`]; hand it to [`Log::fence`]. After one failure all plans of this log fail.
     pub fn run(self) -> Result<Offset, SyncError> {
-        for file in &self.files {
-            let synced = file.open().and_then(|f| f.sync_data());
-            synced.map_err(|error| sync_error(file.path(), &error))?;
-        }
-        if self.sync_dir {
-            let synced = self.place.storage.sync_dir(&self.place.dir);
-            synced.map_err(|error| sync_error(self.place.dir.clone(), &error))?;
+        {
+            let mut failed = self.place.failed_sync.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(error) = &*failed {
+                return Err(error.clone());
+            }
+            if let Err(error) = self.sync() {
+                *failed = Some(error.clone());
+                return Err(error);
+            }
         }
         // Only now: a saved index says that the segment is on the disk.
         for save in &self.saves {
             save.run(&self.place);
         }
         Ok(self.end)
+    }
+
+    fn sync(&self) -> Result<(), SyncError> {
+        for file in &self.files {
+            let synced = file.open().and_then(|f| f.sync_data());
+            synced.map_err(|error| sync_error(file.path(), &error))?;
+        }
+        if let Some(change) = self.dir_change {
+            let synced = self.place.storage.sync_dir(&self.place.dir);
+            synced.map_err(|error| sync_error(self.place.dir.clone(), &error))?;
+            self.place.synced_changes.fetch_max(change, Ordering::AcqRel);
+        }
+        Ok(())
     }
 }
 
@@ -84,8 +100,10 @@ impl Log {
         }
         files.reverse();
         saves.reverse();
-        let sync_dir = std::mem::take(&mut self.dir_changed);
-        SyncPlan { place: Arc::clone(&self.place), files, sync_dir, saves, end: self.end }
+        // Each plan syncs the names until one has done it: a later plan may end before an earlier.
+        let known = self.place.synced_changes.load(Ordering::Acquire);
+        let dir_change = Some(self.dir_changes).filter(|change| *change > known);
+        SyncPlan { place: Arc::clone(&self.place), files, dir_change, saves, end: self.end }
     }
 
     /// Whether so much waits for a sync that the next start would take long to verify it. With

@@ -66,6 +66,19 @@ impl Faulty {
         Faulty::default()
     }
 
+    /// Files that are all on the disk already, as a machine finds them when it starts.
+    pub fn from_disk(memory: Memory) -> Faulty {
+        let mut state = State { dirs: memory.dirs().into_iter().collect(), ..State::default() };
+        for path in memory.paths() {
+            state.next_id += 1;
+            let id = state.next_id;
+            state.contents.insert(id, memory.content(&path).unwrap_or_default());
+            state.names.insert(path.clone(), id);
+            state.ids.insert(path, id);
+        }
+        Faulty { live: memory, state: Arc::new(Mutex::new(state)) }
+    }
+
     /// Sets what goes wrong, counted from the operations so far.
     pub fn script(&self, fault: Fault) {
         let mut state = self.state();

@@ -61,6 +61,12 @@ impl Memory {
         tree.files.insert(path.to_owned(), Arc::new(MemoryFile(RwLock::new(content))));
     }
 
+    /// The paths of all directories, sorted.
+    pub fn dirs(&self) -> Vec<String> {
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        tree.dirs.keys().cloned().collect()
+    }
+
     /// The paths of all files, sorted.
     pub fn paths(&self) -> Vec<String> {
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);

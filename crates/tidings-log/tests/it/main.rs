@@ -2,9 +2,9 @@
 
 mod append_and_read;
 mod checking;
-
+mod faults;
 mod kit;
-
+mod model;
 mod recovery;
 mod retention;
 mod times;

@@ -76,6 +76,7 @@ impl Recovery {
             }
             Err(IndexFault::Damaged) => {
                 self.note(format!("{path} is damaged and will be built again"));
+                self.remove_derived(&path);
                 Ok(())
             }
             Ok(head) => {
@@ -87,6 +88,7 @@ impl Recovery {
                     file.head = Some(head);
                 } else {
                     self.note(format!("{path} does not fit its segment; reading that instead"));
+                    self.remove_derived(&path);
                 }
                 Ok(())
             }
@@ -122,6 +124,7 @@ impl Recovery {
             .map_err(|error| io_error("read", &index_path, error))?;
         let Ok(entries) = entries else {
             self.note(format!("{index_path} is damaged and will be built again"));
+            self.remove_derived(&index_path);
             return Ok(None);
         };
         let path = self.place.path(&FileName::segment(base));
@@ -138,6 +141,7 @@ impl Recovery {
             .map_err(|error| io_error("read", &path, error))?;
         if sound != Some(summary.next) {
             self.note(format!("{path} is not what its index says; reading all of it"));
+            self.remove_derived(&index_path);
             return Ok(None);
         }
         Ok(Some(IndexBuilder::resume(entries, summary)))
