@@ -139,6 +139,8 @@ struct Consumer {
     start: Start,
     inbox: Arc<Inbox>,
     lanes: Lanes,
+    /// A shard has ended: see [`Lanes::hand_out`].
+    lanes_gone: bool,
     partitions: Vec<Partition>,
     /// Assignments and revocations in the order in which they came; the first is under way.
     rebalances: std::collections::VecDeque<Rebalance>,
@@ -179,6 +181,7 @@ impl Consumer {
             start: setup.start,
             inbox,
             lanes,
+            lanes_gone: false,
             partitions: Vec::new(),
             rebalances: Default::default(),
             last_assignment: 0,
@@ -211,6 +214,10 @@ impl Consumer {
                 busy |= self.read();
             } else if self.has_drained() {
                 return Ok(());
+            }
+            if self.lanes_gone {
+                let (group, reason) = (self.group.name.clone(), "its lanes have ended".to_owned());
+                return Err(ConsumerError::Fatal { group, reason });
             }
             self.commit_if_due();
             if !busy {

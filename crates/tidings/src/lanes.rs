@@ -6,7 +6,7 @@
 //! ([`flight`]) while their lane collects what follows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -120,18 +120,21 @@ impl Lanes {
         Lanes { batches: shards.iter().map(|_| Vec::new()).collect(), shards }
     }
 
-    /// Hands records of one partition to their lanes, in order.
-    pub(crate) fn hand_out(&mut self, deliveries: impl Iterator<Item = Delivery>) {
+    /// Hands records of one partition to their lanes, in order. Returns false if a shard is gone,
+    /// with the runtime or by a mistake of ours: nothing can be handled any more then.
+    #[must_use]
+    pub(crate) fn hand_out(&mut self, deliveries: impl Iterator<Item = Delivery>) -> bool {
         for delivery in deliveries {
             let shard = lane_seed(&delivery) % self.shards.len() as u64;
             self.batches[shard as usize].push(delivery);
         }
+        let mut sent = true;
         for (batch, shard) in self.batches.iter_mut().zip(&self.shards) {
             if !batch.is_empty() {
-                // A shard is gone only when the runtime is; then there is nobody to tell.
-                let _ = shard.send(shard::ToShard::Batch(std::mem::take(batch)));
+                sent &= shard.send(shard::ToShard::Batch(std::mem::take(batch))).is_ok();
             }
         }
+        sent
     }
 }
 
@@ -161,7 +164,7 @@ pub(crate) struct Job {
     pub(crate) delivery: Delivery,
     pub(crate) work: Work,
     /// Counts the record's handlers down; none if it is for one only.
-    pub(crate) others: Option<Arc<AtomicUsize>>,
+    pub(crate) others: Option<Arc<Others>>,
 }
 
 /// What is to be done with it. Handlers are given by their index in the router.
@@ -172,14 +175,28 @@ pub(crate) enum Work {
     Bury(Option<usize>, Arc<Fail>),
 }
 
+/// Counts the handlers of one record down.
+pub(crate) struct Others {
+    left: AtomicUsize,
+    abandoned: AtomicBool,
+}
+
 impl Job {
     /// The report, if this was the last of the record's handlers.
     ///
-    /// A record counts as abandoned if the last one was: its place is given up then, and the
-    /// report only tells that nothing of it runs any more. One that was abandoned before can only
-    /// be followed by others that are, or by one that ended while its place was being given up.
+    /// A record is finished only if all of them are: while a partition is being given up, one may
+    /// be abandoned where it waits for its next attempt and another may still come to its end.
     fn ended(&self, end: End) -> Option<Report> {
-        let last = self.others.as_ref().is_none_or(|n| n.fetch_sub(1, Ordering::AcqRel) == 1);
+        let Some(others) = &self.others else { return Some(Report::of(&self.delivery, end)) };
+        if end == End::Abandoned {
+            others.abandoned.store(true, Ordering::Release);
+        }
+        // The last one to count down sees what all others have stored before they did.
+        let last = others.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        let end = match others.abandoned.load(Ordering::Acquire) {
+            true => End::Abandoned,
+            false => End::Finished,
+        };
         last.then(|| Report::of(&self.delivery, end))
     }
 }
@@ -221,7 +238,9 @@ fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
             indexes.iter().map(work).unzip()
         }
     };
-    let others = (works.len() > 1).then(|| Arc::new(AtomicUsize::new(works.len())));
+    let others = (works.len() > 1).then(|| {
+        Arc::new(Others { left: AtomicUsize::new(works.len()), abandoned: AtomicBool::new(false) })
+    });
     let job = |work| Job { delivery: delivery.clone(), work, others: others.clone() };
     indexes.into_iter().zip(works.into_iter().map(job)).collect()
 }

@@ -1,4 +1,6 @@
-//! Event-driven services on Apache Kafka: publish, subscribe, nothing lost, order kept per key.
+//! Event-driven services on Apache Kafka: publish, subscribe, nothing lost, order kept per key. The
+//! crate's documentation is the project's first page.
+#![doc = include_str!("../../../README.md")]
 
 // So that the derive macros, which write `::tidings`, work in this crate's own tests.
 #[allow(unused_extern_crates, reason = "it is used by what the macros write")]

@@ -72,7 +72,7 @@ impl Consumer {
         self.in_work.records += records;
         self.in_work.bytes += self.packer.bytes();
         self.group.meters.received(records as u64);
-        self.lanes.hand_out(self.packer.take(&partition.place));
+        self.lanes_gone |= !self.lanes.hand_out(self.packer.take(&partition.place));
     }
 
     /// A record that came through the common queue, as partitions' queues are split off before

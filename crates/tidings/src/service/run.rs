@@ -97,14 +97,15 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         }
         None => None,
     };
-    let publisher = Publisher::with(&settings).await?.source(service.source_uri());
+    let source = settings.source().map_or_else(|| service.source_uri(), str::to_owned);
+    let publisher = Publisher::with(&settings).await?.source(source.as_str());
     let admin = Admin::new(&settings)?;
     prepare_topics(&service, &settings, &admin).await?;
 
     let member = settings.instance().map_or_else(process_name, str::to_owned);
     let slots = Arc::new(Semaphore::new(service.concurrency));
     let start = service.start;
-    let mut parts = Parts::of(service, &publisher);
+    let mut parts = Parts::of(service, &source, &publisher);
     let mut consumers = Vec::new();
     for (name, handlers) in std::mem::take(&mut parts.groups) {
         let partitions = settings.topic_partitions();
@@ -137,6 +138,9 @@ fn settings_of(service: &Service) -> crate::Result<Settings> {
     };
     if let Some(instance) = &service.instance {
         settings.set("instance", instance, Origin::Code)?;
+    }
+    if let Some(source) = &service.source {
+        settings.set("source", source.as_str(), Origin::Code)?;
     }
     if service.create_topics {
         settings.set("create_topics", "true", Origin::Code)?;
@@ -174,7 +178,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn of(mut service: Service, publisher: &Publisher) -> Parts {
+    fn of(mut service: Service, source: &str, publisher: &Publisher) -> Parts {
         let mut groups: BTreeMap<String, Vec<Arc<Registered>>> = BTreeMap::new();
         for handler in std::mem::take(&mut service.handlers) {
             let group = service.group_of(&handler);
@@ -183,7 +187,7 @@ impl Parts {
         let states: States = std::mem::take(&mut service.states);
         let scope = Scope {
             service: service.name.as_str().into(),
-            source: service.source_uri().into(),
+            source: source.into(),
             states,
             publisher: Some(publisher.clone()),
         };

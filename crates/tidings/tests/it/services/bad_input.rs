@@ -128,8 +128,7 @@ async fn null_keys_and_structured_mode_and_other_topics_are_handled() {
     service.stop().await.unwrap();
 }
 
-/// librdkafka's binding panics on a header whose name is no UTF-8; a stranger's record must not
-/// take the consumer's thread along.
+/// Parking never fails because of its copy: what is too large for this client goes without value.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_too_large_to_copy_still_becomes_a_dead_letter() {
     async fn refuse(_: Placed) -> Result<(), Fail> {

@@ -46,7 +46,8 @@ async fn what_one_returns_the_other_handles() {
         assert_eq!(event.source, "/payments");
         assert_eq!(event.correlation_id(), cause.correlation_id());
         assert_eq!(event.id.as_str().as_bytes()[14], b'8', "a derived id: {}", event.id);
-        let trace = |event: &CloudEvent| event.header_text("traceparent").unwrap()[3..35].to_owned();
+        let trace =
+            |event: &CloudEvent| event.header_text("traceparent").unwrap()[3..35].to_owned();
         assert_eq!(trace(&event), trace(cause), "one trace");
     }
 }

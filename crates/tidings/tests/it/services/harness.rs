@@ -9,7 +9,11 @@ use tidings::test::service;
 
 use super::rig::{Placed, Seen, Taken, placed};
 
-async fn charge(order: Placed, meta: Meta, State(seen): State<Seen>) -> Result<Option<Taken>, Fail> {
+async fn charge(
+    order: Placed,
+    meta: Meta,
+    State(seen): State<Seen>,
+) -> Result<Option<Taken>, Fail> {
     seen.add(&order.key, meta.attempt);
     match order.key.as_str() {
         "free" => Ok(None),
@@ -57,13 +61,17 @@ async fn the_same_event_gives_the_same_ids() {
     let event = || Draft::of(placed("a", 7)).id("0193f2a0-0000-7000-8000-000000000001");
     let (one, two) = (t.handle(event()).await, t.handle(event()).await);
     assert_eq!(one.published()[0].event.id, two.published()[0].event.id);
-    assert_eq!(one.published()[0].event.causation_id(), Some("0193f2a0-0000-7000-8000-000000000001"));
+    assert_eq!(
+        one.published()[0].event.causation_id(),
+        Some("0193f2a0-0000-7000-8000-000000000001")
+    );
 }
 
 #[tokio::test]
 async fn strangers_are_dead_letters_or_pass_by() {
     let t = service(payments().0).await;
-    let record = Record { topic: "orders".into(), value: Some("hello".into()), ..Record::default() };
+    let record =
+        Record { topic: "orders".into(), value: Some("hello".into()), ..Record::default() };
     t.handle_record(record).await.expect_dead_letter("is no event");
     t.handle(Taken { key: "a".into(), n: 1 }).await.expect_passed_by();
 }

@@ -86,6 +86,47 @@ async fn a_stop_lets_what_runs_end_and_begins_nothing_new() {
     assert_eq!(offset as u64 + beyond, 2);
 }
 
+/// One handler of an event waits for its next attempt when the stop comes, another one of the same
+/// event runs and comes to its end: the event is not finished, and the first runs again later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_between_two_handlers_of_one_event_loses_neither() {
+    async fn fails(order: Placed, State(seen): State<Seen>) -> Result<(), Fail> {
+        seen.add("fails", order.n);
+        Err("not today").or_down()
+    }
+    async fn waits(
+        order: Placed,
+        State(seen): State<Seen>,
+        State(gate): State<Arc<Semaphore>>,
+    ) -> Result<(), Fail> {
+        let _open = gate.acquire().await?;
+        seen.add("waits", order.n);
+        Ok(())
+    }
+    async fn works(order: Placed, State(seen): State<Seen>) -> Result<(), Fail> {
+        seen.add("works", order.n);
+        Ok(())
+    }
+    let broker = Broker::start().await;
+    let (seen, gate) = (Seen::default(), Arc::new(Semaphore::new(0)));
+    let base = || Service::new("payments").state(seen.clone()).state(Arc::clone(&gate));
+    let service = base().on("first", fails).on("second", waits);
+    let running = Running::start(service, &broker);
+    broker.publisher().await.publish(placed("a", 7)).await.unwrap();
+    until("the failing one", || seen.of("fails").len() >= 3).await;
+    let stats = running.stats.clone();
+    let stopping = tokio::spawn(running.stop());
+    until("the stop", || !stats.snapshot().ready).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    gate.add_permits(1);
+    stopping.await.unwrap().unwrap();
+    assert_eq!(seen.of("waits"), [7]);
+
+    let running = Running::start(base().on("first", works).on("second", waits), &broker);
+    until("the first one's turn", || seen.of("works") == [7]).await;
+    running.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn health_and_metrics_are_served_where_they_are_set() {
     let broker = Broker::start().await;
