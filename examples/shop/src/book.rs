@@ -1,9 +1,10 @@
 //! A service's own database: one SQLite file that nobody else writes, with one task that owns the
 //! connection and puts whatever waits into one transaction.
 //!
-//! Every commit costs one sync of the disk, whatever it holds. Handlers of different keys run at the
-//! same time, so while one transaction is being synced the statements of the others gather, and the
-//! next transaction takes them all: hundreds of commits per second become thousands of events.
+//! Every commit costs one sync of the disk, whatever it holds. Handlers of different keys run at
+//! the same time, so while one transaction is being synced the statements of the others gather,
+//! and the next transaction takes them all: hundreds of commits per second become thousands of
+//! events.
 //! `synchronous=FULL` therefore stays on; with `NORMAL` a power cut could take back rows whose
 //! events are already marked as finished in Kafka, and nobody would ever handle those again.
 

@@ -16,8 +16,8 @@ pub(crate) const TOTALS: &str = include_str!("inventory/totals.sql");
 pub(crate) fn service(book: Book) -> Service {
     Service::new(NAME)
         .state(book)
-        .on("reserve", reserve) //     payment.taken  -> stock.reserved | stock.short
-        .on("give-back", give_back) // parcel.failed  -> stock.returned
+        .on("reserve", reserve) //     payment.taken -> stock.reserved, .short
+        .on("give-back", give_back) // parcel.failed -> stock.returned
 }
 
 async fn reserve(

@@ -19,9 +19,9 @@ pub(crate) const TOTALS: &str = include_str!("orders/totals.sql");
 pub(crate) fn service(book: Book) -> Service {
     Service::new(NAME)
         .state(book)
-        .on("complete", complete) // parcel.shipped    -> order.completed
-        .on("refuse", refuse) //     payment.refused   -> order.refused
-        .on("cancel", cancel) //     payment.refunded  -> order.cancelled
+        .on("complete", complete) // parcel.shipped   -> order.completed
+        .on("refuse", refuse) //     payment.refused  -> order.refused
+        .on("cancel", cancel) //     payment.refunded -> order.cancelled
 }
 
 /// Places orders, beside the service, until all are placed.

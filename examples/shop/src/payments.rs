@@ -16,9 +16,9 @@ pub(crate) const TOTALS: &str = include_str!("payments/totals.sql");
 pub(crate) fn service(book: Book) -> Service {
     Service::new(NAME)
         .state(book)
-        .on("charge", charge) //                   order.placed    -> payment.taken | payment.refused
-        .on("refund-short", refund_short) //       stock.short     -> payment.refunded
-        .on("refund-returned", refund_returned) // stock.returned  -> payment.refunded
+        .on("charge", charge) //                   order.placed   -> payment.taken, .refused
+        .on("refund-short", refund_short) //       stock.short    -> payment.refunded
+        .on("refund-returned", refund_returned) // stock.returned -> payment.refunded
 }
 
 async fn charge(order: OrderPlaced, meta: Meta, State(book): State<Book>) -> Result<Charged, Fail> {

@@ -14,7 +14,8 @@ pub(crate) const TOTALS: &str = include_str!("shipping/totals.sql");
 
 /// What shipping reacts to.
 pub(crate) fn service(book: Book) -> Service {
-    Service::new(NAME).state(book).on("ship", ship) // stock.reserved  -> parcel.shipped | parcel.failed
+    // stock.reserved -> parcel.shipped, parcel.failed
+    Service::new(NAME).state(book).on("ship", ship)
 }
 
 async fn ship(stock: StockReserved, meta: Meta, State(book): State<Book>) -> Result<Shipped, Fail> {

@@ -65,7 +65,8 @@ pub struct Money {
 pub struct Counts {
     /// Events whose handler had its effect, repeats included.
     pub received: i64,
-    /// Events that its handlers returned, repeats included, and orders that the broker acknowledged.
+    /// Events that its handlers returned, repeats included, and orders that the broker has
+    /// acknowledged.
     pub published: i64,
     /// Failed attempts before those effects.
     pub retried: i64,
