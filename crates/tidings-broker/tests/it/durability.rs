@@ -9,8 +9,8 @@ use tidings_log::storage::Storage;
 use tidings_log::storage::faulty::{Fault, Faulty};
 
 use crate::support::{
-    Wire, batch, eventually, fetch, fetch_request, frame, offset_at, produce, produce_request,
-    topic,
+    Gated, Wire, batch, eventually, fetch, fetch_request, frame, offset_at, produce,
+    produce_request, topic,
 };
 
 async fn start(storage: Arc<dyn Storage>, durability: Durability) -> Broker {
@@ -37,23 +37,33 @@ async fn at_power_what_was_acknowledged_survives_a_power_cut() {
 }
 
 #[tokio::test]
-async fn at_power_many_waiting_writes_share_a_sync() {
-    let disk = Faulty::new();
-    let broker = start(Arc::new(disk.clone()), Durability::Power).await;
+async fn at_power_all_that_waits_shares_a_sync_and_is_seen_only_behind_it() {
+    let gated = Gated::default();
+    let broker = start(Arc::new(gated.clone()), Durability::Power).await;
     let mut wire = Wire::connect(broker.addr());
     topic(&mut wire, "t", 1, &[]);
-    let before = disk.counts().syncs;
-    let mut all = Vec::new();
+    produce(&mut wire, "t", 0, batch(1));
+    let before = gated.disk.counts();
+    gated.close();
     for id in 0..60 {
-        all.extend_from_slice(&frame(id, 9, &produce_request("t", 0, batch(1))));
+        wire.send_bytes(&frame(id, 9, &produce_request("t", 0, batch(1)))).expect("sent");
     }
-    wire.send_bytes(&all).expect("sent");
+    eventually("all are written", || gated.disk.counts().writes >= before.writes + 60);
+    let mut reader = Wire::connect(broker.addr());
+    assert_eq!(fetch(&mut reader, "t", 0, 0, 0).high_watermark, 1, "none is on the disk yet");
+    wire.stream.set_read_timeout(Some(Duration::from_millis(50))).expect("timeout");
+    wire.receive_bytes().expect_err("none is acknowledged yet");
+    wire.stream.set_read_timeout(Some(Duration::from_secs(10))).expect("timeout");
+    let waiting = reader.send(11, &fetch_request("t", 0, 1, 8_000));
+    gated.open();
     for id in 0..60 {
         let response = wire.receive::<ProduceRequest>(9, id);
-        assert_eq!(response.responses[0].partition_responses[0].base_offset, i64::from(id));
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, i64::from(id) + 1);
     }
-    let syncs = disk.counts().syncs - before;
-    assert!(syncs <= 60, "{syncs} syncs for 60 writes");
+    let woken = reader.receive::<kafka_protocol::messages::FetchRequest>(11, waiting);
+    assert!(woken.responses[0].partitions[0].high_watermark > 1, "the sync woke it");
+    let syncs = gated.disk.counts().syncs - before.syncs;
+    assert!((1..=2).contains(&syncs), "{syncs} syncs for 60 waiting writes");
 }
 
 #[tokio::test]

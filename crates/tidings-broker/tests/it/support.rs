@@ -1,5 +1,6 @@
 //! What the tests share: a client on a bare socket, brokers, and patience with a deadline.
 
+mod gated;
 mod topics;
 mod wire;
 
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use tidings_broker::{Broker, Clock as _, Config, SystemClock};
 use tidings_log::testing::BatchBuilder;
 
+pub use gated::Gated;
 pub use topics::{fetch, fetch_request, name, offset_at, produce, produce_request, topic};
 pub use wire::{Wire, frame};
 
