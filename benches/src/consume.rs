@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
     topic: String,
 }
 
-/// Librdkafka waits a second once its queue is full, which costs a reader that catches up a factor of
-/// four; see docs/benchmarks.md.
+/// Librdkafka waits a second once its queue is full, which costs a reader that catches up a factor
+/// of four.
 pub(crate) fn tuned(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config

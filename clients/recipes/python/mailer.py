@@ -73,7 +73,9 @@ def main(bootstrap, orders, mails, count=None):
         cause = read_event(record)
         if cause is not None and cause["type"] == HANDLED:
             headers, data = mail_sent(cause, json.loads(record.value()))
-            producer.produce(mails, data, key=record.key(), headers=headers, on_delivery=acknowledged)
+            producer.produce(
+                mails, data, key=record.key(), headers=headers, on_delivery=acknowledged
+            )
             if producer.flush(30):
                 raise RuntimeError("the broker does not acknowledge")
             handled += 1
