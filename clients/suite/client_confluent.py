@@ -152,6 +152,19 @@ class Client:
             raise Differs(f"{left} records were never answered")
         return places
 
+    def transaction(self, topic, transactional_id):
+        """One record in a transaction of its own."""
+        producer = Producer(
+            {"bootstrap.servers": self.bootstrap, "transactional.id": transactional_id}
+        )
+        try:
+            producer.init_transactions(PATIENCE_S)
+            producer.begin_transaction()
+            producer.produce(topic, b"in a transaction")
+            producer.commit_transaction(PATIENCE_S)
+        except KafkaException as error:
+            raise Refused(error.args[0].code(), error.args[0].str()) from None
+
     def consume(self, topic, partition=None, start="beginning", count=None, reset="error", **more):
         """Reads to the end, or until `count` records came."""
         consumer = self.consumer(f"reader-{topic}", **{"auto.offset.reset": reset, **more})

@@ -125,6 +125,21 @@ class Client:
             timestamp_ms=record.timestamp,
         )
 
+    def transaction(self, topic, transactional_id):
+        """One record in a transaction of its own."""
+        producer = KafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            transactional_id=transactional_id,
+            max_block_ms=int(PATIENCE_S * 1000),
+        )
+        try:
+            self.asked(producer.init_transactions)
+            producer.begin_transaction()
+            producer.send(topic, b"in a transaction")
+            self.asked(producer.commit_transaction)
+        finally:
+            producer.close(1)
+
     def consume(self, topic, partition=None, start="beginning", count=None, reset="error", **more):
         """Reads to the end, or until `count` records came."""
         consumer = self.consumer(None, auto_offset_reset=RESETS[reset])

@@ -81,16 +81,22 @@ pub(crate) fn install() -> Outcome<PathBuf> {
         apt_install("kcat")?;
     }
     kafka::need("kcat", "-V", "kcat")?;
-    kafka::need("python3", "--version", "python3 python3-venv")?;
+    if kafka::need("python3", "--version", "python3").is_err() {
+        apt_install("python3")?;
+    }
     let requirements = std::fs::read_to_string(place::root().join("clients/requirements.txt"))?;
     let venv = place::target().join("clients-venv");
     let (python, stamp) = (venv.join("bin/python"), venv.join("requirements.txt"));
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == requirements) {
         return Ok(python);
     }
-    let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).status()?;
-    if !made.success() {
-        return Err("python3 cannot make a venv; install it: apt-get install python3-venv".into());
+    let make = || Command::new("python3").args(["-m", "venv"]).arg(&venv).status();
+    if !make()?.success() {
+        // Debian ships Python without its means to make environments.
+        apt_install("python3-venv")?;
+        if !make()?.success() {
+            return Err("python3 cannot make a virtual environment".into());
+        }
     }
     let installed = Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from model import Differs, Record, refused, same, true, until
+from model import Differs, Record, Refused, refused, same, true, until
 from scenarios import scenario
 
 OUT_OF_RANGE, TOO_LARGE = 1, 10
@@ -104,6 +104,20 @@ def acks(level):
 
 for each in (0, 1, "all"):
     acks(each)
+
+
+@scenario("raw")
+def transactions_work_or_are_refused_at_once(t):
+    """A broker without transactions says so; a client that hangs would be the worst answer."""
+    topic = t.filled(partitions=1)
+    started = time.monotonic()
+    try:
+        t.client.transaction(topic, f"{topic}-id")
+        same(len(t.client.consume(topic)), 1, "records of the transaction")
+    except Refused as refusal:
+        took = time.monotonic() - started
+        true(took < 10, f"refused after {took:.1f} s only: {refusal}")
+        same(t.client.consume(topic), [], "records of what was refused")
 
 
 @scenario()
