@@ -127,15 +127,27 @@ pub(crate) struct LazyFile {
     place: Arc<Place>,
     name: String,
     file: OnceLock<Arc<dyn File>>,
+    /// Of an index: whether its entries are what was written, found out when they are first used.
+    sound: OnceLock<bool>,
 }
 
 impl LazyFile {
     pub(crate) fn new(place: &Arc<Place>, name: String) -> Arc<LazyFile> {
-        Arc::new(LazyFile { place: Arc::clone(place), name, file: OnceLock::new() })
+        Arc::new(LazyFile {
+            place: Arc::clone(place),
+            name,
+            file: OnceLock::new(),
+            sound: OnceLock::new(),
+        })
     }
 
     pub(crate) fn opened(place: &Arc<Place>, name: String, file: Arc<dyn File>) -> Arc<LazyFile> {
-        Arc::new(LazyFile { place: Arc::clone(place), name, file: OnceLock::from(file) })
+        Arc::new(LazyFile {
+            place: Arc::clone(place),
+            name,
+            file: OnceLock::from(file),
+            sound: OnceLock::new(),
+        })
     }
 
     pub(crate) fn open(&self) -> io::Result<Arc<dyn File>> {
@@ -144,6 +156,19 @@ impl LazyFile {
         }
         let file = self.place.storage.open(&self.path(), OpenMode::Read)?;
         Ok(Arc::clone(self.file.get_or_init(|| file)))
+    }
+
+    /// Whether this index file has the entries that were written. A damaged entry could point
+    /// behind the wanted batch, and then records would be passed by.
+    fn is_sound_index(&self, file: &dyn File) -> io::Result<bool> {
+        if let Some(sound) = self.sound.get() {
+            return Ok(*sound);
+        }
+        let sound = match index::read_head(file)? {
+            Ok(head) => index::read_entries(file, &head)?.is_ok(),
+            Err(_) => false,
+        };
+        Ok(*self.sound.get_or_init(|| sound))
     }
 
     pub(crate) fn path(&self) -> String {
@@ -196,7 +221,13 @@ impl Lookup {
             Target::Offset(offset) => entry.offset <= offset,
             Target::Time(timestamp) => entry.max_timestamp_before < timestamp,
         };
-        match file.open().and_then(|f| index::find_in_file(&*f, entries, before)) {
+        let found = file.open().and_then(|opened| {
+            if !file.is_sound_index(&*opened)? {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "its entries are damaged"));
+            }
+            index::find_in_file(&*opened, entries, before)
+        });
+        match found {
             Ok(found) => found.map_or(SEGMENT_HEADER_BYTES, |entry| entry.position),
             Err(error) => {
                 tracing::warn!(path = file.path(), %error, "index unreadable, walking the segment");

@@ -3,6 +3,7 @@
 mod append_and_read;
 mod checking;
 mod faults;
+mod fixtures;
 mod kit;
 mod model;
 mod recovery;
