@@ -8,7 +8,7 @@
 //! polls when the queue is full.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use rdkafka::client::ClientContext;
@@ -50,8 +50,13 @@ struct Facts {
 struct Context {
     facts: Arc<Facts>,
     /// After a fatal error (KIP-360 tells which) an idempotent producer takes nothing more.
-    dead: AtomicBool,
+    fatal: OnceLock<String>,
+    /// Nobody publishes any more: what is given up now is given up because of that.
+    closing: AtomicBool,
 }
+
+/// The reason that is given while the client's own is on its way to the log.
+const FATAL: &str = "the client met a fatal error and gave up what was queued";
 
 /// What comes back with a delivery report.
 struct Pending {
@@ -164,7 +169,7 @@ impl Engine {
             Ok(()) => Ok(answer),
             Err((error, record)) => {
                 let size_bytes = record.delivery_opaque.size_bytes;
-                Err(self.facts.explain(&error, topic, size_bytes))
+                Err(producer.context().explain(&error, topic, size_bytes))
             }
         }
     }
@@ -191,11 +196,11 @@ impl Engine {
     /// answers then, so nothing is sent twice.
     fn living(&self) -> Result<Client, PublishError> {
         let producer = self.producer();
-        if !producer.context().dead.load(Ordering::Relaxed) {
+        if producer.context().fatal.get().is_none() {
             return Ok(producer);
         }
         let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(other) = place.as_ref().filter(|p| !p.context().dead.load(Ordering::Relaxed)) {
+        if let Some(other) = place.as_ref().filter(|p| p.context().fatal.get().is_none()) {
             return Ok(Arc::clone(other));
         }
         let new = create(&self.config, &self.facts).map_err(|e| PublishError::Refused {
@@ -213,6 +218,9 @@ impl Drop for Engine {
     /// other tasks.
     fn drop(&mut self) {
         let producer = self.producer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(producer) = &producer {
+            producer.context().closing.store(true, Ordering::Relaxed);
+        }
         // Without a thread to spare it ends here, with the closure that was not run.
         let ending = std::thread::Builder::new().name("tidings-producer-end".into());
         let _ = ending.spawn(move || drop(producer));
@@ -220,7 +228,11 @@ impl Drop for Engine {
 }
 
 fn create(config: &ClientConfig, facts: &Arc<Facts>) -> Result<Client, ConnectError> {
-    let context = Context { facts: Arc::clone(facts), dead: AtomicBool::new(false) };
+    let context = Context {
+        facts: Arc::clone(facts),
+        fatal: OnceLock::new(),
+        closing: AtomicBool::new(false),
+    };
     let producer = config.create_with_context(context).map_err(|e| ConnectError::Client {
         bootstrap: facts.bootstrap.clone(),
         reason: reason(&e),
@@ -231,7 +243,8 @@ fn create(config: &ClientConfig, facts: &Arc<Facts>) -> Result<Client, ConnectEr
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            self.dead.store(true, Ordering::Relaxed);
+            // The first one is the cause.
+            let _ = self.fatal.set(reason.to_owned());
         }
         tracing::warn!(bootstrap = self.facts.bootstrap, "publishing: {reason}");
     }
@@ -244,14 +257,30 @@ impl ProducerContext for Context {
         let answer = match result {
             Ok(message) => Ok((PartitionId(message.partition()), Offset(message.offset()))),
             Err((error, message)) => {
-                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-                    self.dead.store(true, Ordering::Relaxed);
-                }
-                Err(Box::new(self.facts.explain(error, message.topic(), pending.size_bytes)))
+                Err(Box::new(self.explain(error, message.topic(), pending.size_bytes)))
             }
         };
         // Nobody waits any more: the event is published all the same.
         let _ = pending.answer.send(answer);
+    }
+}
+
+impl Context {
+    fn explain(&self, error: &KafkaError, topic: &str, size_bytes: usize) -> PublishError {
+        use RDKafkaErrorCode::{Fatal, PurgeInflight, PurgeQueue};
+        match error.rdkafka_error_code() {
+            Some(PurgeQueue | PurgeInflight) if self.closing.load(Ordering::Relaxed) => {
+                PublishError::Closed
+            }
+            // A fatal error throws away what is queued, sometimes before it is reported itself.
+            // The next event gets a new producer.
+            Some(PurgeQueue | PurgeInflight | Fatal) => {
+                let reason = self.fatal.get_or_init(|| FATAL.to_owned()).clone();
+                let (topic, bootstrap) = (topic.to_owned(), self.facts.bootstrap.clone());
+                PublishError::Refused { topic, bootstrap, reason, retryable: true }
+            }
+            _ => self.facts.explain(error, topic, size_bytes),
+        }
     }
 }
 
@@ -277,7 +306,6 @@ impl Facts {
             Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
                 PublishError::NotAllowed { topic, bootstrap }
             }
-            Code::PurgeQueue | Code::PurgeInflight => PublishError::Closed,
             code => {
                 let retryable = !matches!(
                     code,

@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers as _, Message};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde::{Deserialize, Serialize};
 use tidings::cloudevents::{CloudEvent, Record};
 use tidings::config::{Origin, Settings};
@@ -263,6 +264,35 @@ async fn an_event_that_was_given_up_waiting_for_room_is_not_published() {
     let taken = publisher.enqueue(placed("a", 2)).await.unwrap();
     drop(taken);
     publisher.flush().await;
+    let record = read(&cluster, "orders", 1).remove(0);
+    assert_eq!(OrderPlaced::decode(&record.value.unwrap()).unwrap().n, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_a_key_has_a_null_key() {
+    let cluster = cluster("orders", 1);
+    let publisher = publisher(&cluster).await;
+    publisher.publish(Draft::of(placed("a", 1)).no_key()).await.unwrap();
+    assert_eq!(read(&cluster, "orders", 1).remove(0).key, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fatal_error_ends_the_connection_and_not_the_publisher() {
+    // An idempotent producer that may not get an id is dead for librdkafka. The permission may
+    // come back, and whoever publishes again must not have to restart the process for it.
+    let cluster = cluster("orders", 1);
+    let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
+    cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
+    let publisher = publisher(&cluster).await;
+    let error = publisher.publish(placed("a", 1)).await.unwrap_err();
+    assert!(error.is_retryable());
+    assert!(error.to_string().contains("did not take an event for orders: "), "{error}");
+    let back = async {
+        while let Err(error) = publisher.publish(placed("a", 2)).await {
+            assert!(error.is_retryable(), "{error}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), back).await.expect("it works again");
     let record = read(&cluster, "orders", 1).remove(0);
     assert_eq!(OrderPlaced::decode(&record.value.unwrap()).unwrap().n, 2);
 }
