@@ -17,7 +17,7 @@ const MESSAGES: &str = "1000000";
 const VALUE_BYTES: &str = "1024";
 /// How the latency is measured: a rate that no broker finds hard.
 const LATENCY: [&str; 6] = ["--rate", "1000", "--seconds", "10", "--size", "100"];
-/// Each figure is the best of so many runs: on a shared machine the others only show its other work.
+/// Each figure is the best of so many runs: the others only show what else the machine did.
 const RUNS: usize = 2;
 
 /// What was measured of one broker.
@@ -144,14 +144,11 @@ fn table(rows: &[Measured]) {
         let produce = row.produced_per_second / base.produced_per_second;
         let consume = row.consumed_per_second / base.consumed_per_second;
         let ms = |name: &str| row.latency[name].as_f64().unwrap_or(f64::NAN);
-        println!(
-            "| {} | {:.0} | {produce:.1} × | {:.0} | {consume:.1} × | {:.2} ms | {:.2} ms | {:.1} ms |",
-            row.broker,
-            row.produced_per_second,
-            row.consumed_per_second,
-            ms("p50_ms"),
-            ms("p99_ms"),
-            ms("max_ms"),
+        let rates = format!(
+            "{:.0} | {produce:.1} × | {:.0} | {consume:.1} ×",
+            row.produced_per_second, row.consumed_per_second
         );
+        let (p50, p99, max) = (ms("p50_ms"), ms("p99_ms"), ms("max_ms"));
+        println!("| {} | {rates} | {p50:.2} ms | {p99:.2} ms | {max:.1} ms |", row.broker);
     }
 }

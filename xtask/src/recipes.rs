@@ -45,7 +45,7 @@ fn compile_java() -> Outcome<PathBuf> {
     if compiled.success() { Ok(output) } else { Err("the Java recipe does not compile".into()) }
 }
 
-/// Publishes orders with the binary, lets the recipe handle them, and reads its mails with the binary.
+/// The binary publishes orders, the recipe handles them, the binary reads its mails.
 fn one(language: &str, mut mailer: Command, tidings: &Path, bootstrap: &str) -> Outcome {
     let (orders, mails) = (format!("{language}-orders"), format!("{language}-mails"));
     let ours = |words: &[&str]| lines(tidings, bootstrap, words);

@@ -33,8 +33,7 @@ const ROWS: &[Row] = &[
     row("tidings-cli", &["tidings", "tidings-broker", "tidings-log", "shop"]),
     // Examples use what a user has: the library.
     Row { never: &["rdkafka", "kafka-protocol"], ..row("shop", &["tidings"]) },
-    row("numbered-examples", &["tidings"]),
-    // The yardstick and the chores stand beside the house: they run its binary, they do not link it.
+    // The yardstick and the chores stand beside the house: they run its binary and do not link it.
     row("load", &[]),
     row("xtask", &[]),
 ];

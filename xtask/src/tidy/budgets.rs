@@ -62,7 +62,7 @@ fn long_functions(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// (name, line, lines) of every function with a body, by rustfmt's shape: it ends at its own indent.
+/// (name, line, lines) of every function with a body, by rustfmt's shape: it ends at its indent.
 fn functions(file: &Source) -> Vec<(String, usize, usize)> {
     let lines = file.lines_without_tests();
     let mut found = Vec::new();
