@@ -58,7 +58,8 @@ impl Tree {
 impl Source {
     /// Tests, benchmarks and examples of compile errors: other rules hold for them.
     pub(super) fn is_test(&self) -> bool {
-        let inside = ["/tests/", "/benches/", "/fixtures/", "/testing/", "/src/test/"];
+        let inside =
+            ["/tests/", "/benches/", "/fixtures/", "/testing/", "/examples/", "/src/test/"];
         inside.iter().any(|dir| self.path.contains(dir))
             || ["/tests.rs", "/testing.rs", "_tests.rs"].iter().any(|end| self.path.ends_with(end))
     }
