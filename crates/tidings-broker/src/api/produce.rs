@@ -157,7 +157,6 @@ fn invalid_batch(error: &BatchError) -> Failure {
         BatchError::TooLarge { .. } => ResponseError::MessageTooLarge,
         BatchError::Crc { .. } => ResponseError::CorruptMessage,
         BatchError::Compression(_) => ResponseError::UnsupportedCompressionType,
-        BatchError::Magic(_) => ResponseError::UnsupportedForMessageFormat,
         _ => ResponseError::InvalidRecord,
     };
     Failure { error: code, message: error.to_string() }

@@ -189,7 +189,10 @@ mod tests {
         let id = Uuid::from_u128(7);
         let config = BTreeMap::from([("retention.ms".to_owned(), "1000".to_owned())]);
         let topic = TopicEntry { id, name: "orders".into(), partitions: 3, config };
-        let text = r#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"orders","partitions":3,"config":{"retention.ms":"1000"}}}"#;
+        let text = concat!(
+            r#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"orders","#,
+            r#""partitions":3,"config":{"retention.ms":"1000"}}}"#
+        );
         assert_eq!(encode(&Entry::Topic(topic)), text.as_bytes());
         let deleted = Entry::Deleted { id, name: "orders".into() };
         let text =
@@ -226,8 +229,11 @@ mod tests {
             br#"{"v":2,"deleted":{"id":"00000000-0000-0000-0000-000000000007","name":"x"}}"#;
         let error = replay(&[Bytes::from_static(future)]).expect_err("a version of the future");
         assert!(error.to_string().contains("it has version 2, known is 1"), "{error}");
-        let more = br#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"x","partitions":1,"config":{},"owner":"me"}}"#;
-        replay(&[Bytes::from_static(more)]).expect_err("a field that nobody knows");
+        let more = concat!(
+            r#"{"v":1,"topic":{"id":"00000000-0000-0000-0000-000000000007","name":"x","#,
+            r#""partitions":1,"config":{},"owner":"me"}}"#
+        );
+        replay(&[Bytes::from_static(more.as_bytes())]).expect_err("a field that nobody knows");
         replay(&[Bytes::from_static(b"\xff")]).expect_err("no JSON");
     }
 }

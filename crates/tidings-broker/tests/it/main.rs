@@ -1,6 +1,7 @@
 //! The broker as its clients see it: over sockets, with bare bytes and with librdkafka.
 
 mod clients;
+mod conformance;
 mod durability;
 mod groups;
 mod hostile;

@@ -208,7 +208,7 @@ async fn pitfall_08_batches_are_verified_before_they_are_acknowledged() {
     let two = [&good[..], &good[..]].concat().into();
     let cases: [(&str, Bytes, i16); 9] = [
         ("a bit of a record flipped", with(&|b| *b.last_mut().expect("some") ^= 1), 2),
-        ("an old format", with(&|b| b[16] = 1), 43),
+        ("an old format", with(&|b| b[16] = 1), 87),
         ("a record count that lies", with(&|b| recount(b, 60, 9)), 87),
         ("an unknown compression", with(&|b| recount(b, 22, 7)), 76),
         ("a control batch", with(&|b| recount(b, 22, 0x20)), 87),
@@ -228,7 +228,7 @@ async fn pitfall_08_batches_are_verified_before_they_are_acknowledged() {
 }
 
 /// CRC-32C, bit by bit: slow, short and independent of the code under test.
-fn crc32c(bytes: &[u8]) -> u32 {
+pub fn crc32c(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
             if crc & 1 == 1 { (crc >> 1) ^ 0x82f6_3b78 } else { crc >> 1 }
