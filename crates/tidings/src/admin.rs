@@ -149,8 +149,8 @@ impl Admin {
         Ok(missing)
     }
 
-    /// Creates a topic; `configs` are Kafka's names, such as `retention.ms`. Returns false if it was
-    /// there.
+    /// Creates a topic; `configs` are Kafka's names, such as `retention.ms`. Returns false if it
+    /// was there.
     pub async fn create(
         &self,
         topic: &str,

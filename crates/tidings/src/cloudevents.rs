@@ -1,4 +1,5 @@
-//! CloudEvents 1.0 on Kafka: what an event looks like on the wire, ours and other people's.
+//! CloudEvents 1.0 on Kafka: what an event looks like on the wire, ours and other people's
+//! (docs/formats/event.md).
 //!
 //! Sources: CloudEvents core specification 1.0.2, its Kafka protocol binding and its JSON event
 //! format. Binary mode is written; binary and structured mode are read. What this module does not

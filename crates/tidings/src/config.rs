@@ -1,4 +1,5 @@
-//! Settings with their origin: flag over environment over file over the code's default.
+//! Settings with their origin: flag over environment over file over the code's default
+//! (docs/formats/config.md).
 //!
 //! Tidings has few settings of its own; everything about the Kafka client goes by librdkafka's
 //! dotted names. Both kinds come through all four ways:

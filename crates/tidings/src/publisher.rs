@@ -50,8 +50,8 @@ use engine::{Answer, Engine};
 /// producer, acknowledged by all replicas). An error means that it was not acknowledged; after a
 /// timeout it may be there all the same, so publish it again under the same id if that matters.
 ///
-/// **Cancellation.** Dropping the future of `publish` or `enqueue` while it waits for room publishes
-/// nothing. Once there is room the event goes out, whoever still waits for its answer.
+/// **Cancellation.** Dropping the future of `publish` or `enqueue` while it waits for room
+/// publishes nothing. Once there is room the event goes out, whoever still waits for its answer.
 ///
 /// **Leaving.** Clones share one connection and one queue. Call [`close`](Publisher::close) at the
 /// end: dropping the last clone gives up what is not acknowledged by then.

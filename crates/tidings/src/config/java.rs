@@ -13,6 +13,8 @@ const TRUST_STORE: &str = "convert the store to PEM and set `ssl.ca.location`";
 const KEY_STORE: &str = "set `ssl.certificate.location` and `ssl.key.location` to PEM files, or \
                          `ssl.keystore.location` to a PKCS#12 file";
 const JAVA_CLASS: &str = "it names a Java class, and there is no JVM here; leave it out";
+const PARTITIONER: &str = "`partitioner` is murmur2_random, which places keys as Java does; \
+                           `Draft::no_key` publishes without one";
 const TIMEOUT: &str = "no call here blocks without a limit of its own; leave it out";
 
 /// By name, sorted.
@@ -21,7 +23,7 @@ const NAMES: &[(&str, Java)] = &[
     ("auto.include.jmx.reporter", Java::Instead("metrics are served at /metrics; leave it out")),
     ("buffer.memory", Java::Instead("set `queue.buffering.max.kbytes`, in KiB")),
     ("default.api.timeout.ms", Java::Instead(TIMEOUT)),
-    ("exclude.internal.topics", Java::Instead("internal topics are never subscribed; leave it out")),
+    ("exclude.internal.topics", Java::Instead("they are never subscribed; leave it out")),
     ("fetch.max.wait.ms", Java::Is("fetch.wait.max.ms")),
     ("interceptor.classes", Java::Instead(JAVA_CLASS)),
     ("key.deserializer", Java::Instead(SERDE)),
@@ -33,8 +35,8 @@ const NAMES: &[(&str, Java)] = &[
     ("metrics.num.samples", Java::Instead("metrics are served at /metrics; leave it out")),
     ("metrics.recording.level", Java::Instead("metrics are served at /metrics; leave it out")),
     ("partition.assignment.strategy.class", Java::Is("partition.assignment.strategy")),
-    ("partitioner.class", Java::Instead("`partitioner` is murmur2_random, which places keys as Java does")),
-    ("partitioner.ignore.keys", Java::Instead("order needs keys; publish with `Draft::no_key` where it does not matter")),
+    ("partitioner.class", Java::Instead(PARTITIONER)),
+    ("partitioner.ignore.keys", Java::Instead(PARTITIONER)),
     ("receive.buffer.bytes", Java::Is("socket.receive.buffer.bytes")),
     ("sasl.client.callback.handler.class", Java::Instead(JAVA_CLASS)),
     ("sasl.jaas.config", Java::Instead("set `sasl.username` and `sasl.password`")),
