@@ -81,8 +81,8 @@ pub const STEADY_LIFE: Duration = Duration::from_secs(10);
 /// How often the live table is drawn: faster than this nobody reads.
 pub const REDRAW_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked whether the demo is through and whether a service is back: an absence is
-/// told to a tenth of a second.
-pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// told to a fifth of a second, and looking costs the demo nothing that shows.
+pub const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How much news of services may wait to be shown; a service that talks more waits itself.
 pub const NEWS_WAITING: usize = 256;
 

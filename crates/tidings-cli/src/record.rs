@@ -83,6 +83,28 @@ pub fn timestamp(record: &Record) -> Option<Timestamp> {
     Timestamp::from_millisecond(record.timestamp_ms?).ok()
 }
 
+/// Whether a message can be the event with this id, told by its headers alone: a scan for one event
+/// copies nothing of the others.
+pub fn may_have_id(message: &BorrowedMessage<'_>, id: &str) -> bool {
+    let Some(headers) = message.headers() else { return false };
+    let mut has_id = false;
+    for header in headers.iter() {
+        let value = header.value.unwrap_or_default();
+        if header.key.eq_ignore_ascii_case("ce_id") {
+            has_id |= value == id.as_bytes();
+        } else if header.key.eq_ignore_ascii_case("content-type") && is_structured(value) {
+            // The id is in the value.
+            return true;
+        }
+    }
+    has_id
+}
+
+fn is_structured(content_type: &[u8]) -> bool {
+    const STRUCTURED: &[u8] = b"application/cloudevents";
+    content_type.get(..STRUCTURED.len()).is_some_and(|start| start.eq_ignore_ascii_case(STRUCTURED))
+}
+
 /// Copies what librdkafka lends.
 fn record(message: &BorrowedMessage<'_>) -> Record {
     let headers = message.headers().map(|headers| {

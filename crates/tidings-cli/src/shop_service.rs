@@ -15,6 +15,7 @@ pub struct ShopServiceArgs {
 
 /// Runs the service until it is told to stop.
 pub fn run(args: &ShopServiceArgs) -> Result<(), Failure> {
+    tidings::telemetry::init();
     let env = shop::Env::from_vars(|name| std::env::var(name).ok())
         .map_err(|error| Failure::new(error.to_string()))?;
     stop_with_parent()?;

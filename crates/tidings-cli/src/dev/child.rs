@@ -32,6 +32,8 @@ impl Running {
         command
             .args(["shop-service", name])
             .envs(variables.iter().map(|(name, value)| (name, value)))
+            // Its log is read here, not by people: the line with the address must not be filtered.
+            .env_remove("RUST_LOG")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -103,8 +105,10 @@ fn understand(name: &'static str, line: &[u8]) -> Option<News> {
     if let Some(address) = log["http_addr"].as_str().and_then(|text| text.parse().ok()) {
         return Some(News::Serves { name, address });
     }
+    // A failed attempt that is tried again stands in the table's own column.
+    let is_retry = !log["attempt"].is_null() && log["level"] == "WARN";
     match log["level"].as_str() {
-        Some("ERROR" | "WARN") => {
+        Some("ERROR" | "WARN") if !is_retry => {
             let message = log["message"].as_str().unwrap_or(&text).to_owned();
             let text = match log["error"].as_str() {
                 Some(error) => format!("{message}: {error}"),
@@ -128,6 +132,7 @@ mod tests {
                 Some(News::Serves { name: "a", address: ([127, 0, 0, 1], 4711).into() }),
             ),
             (r#"{"level":"INFO","message":"order placed"}"#, None),
+            (r#"{"level":"WARN","message":"attempt failed","attempt":1,"error":"busy"}"#, None),
             (
                 r#"{"level":"WARN","message":"cannot commit","error":"broker is away"}"#,
                 Some(News::Said { name: "a", text: "cannot commit: broker is away".to_owned() }),

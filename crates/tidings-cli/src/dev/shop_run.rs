@@ -49,7 +49,13 @@ pub async fn run(
     let is_live = screen.terminal && !args.exit;
     let mut show = Show::new(args, &global, screen, heard, is_live);
     let watched = show.run(ground, &env, &mut stop).await;
-    supervisor.shut_down().await;
+    tokio::select! {
+        () = supervisor.shut_down() => {}
+        // A second signal ends at once: the services are killed with the runtime.
+        () = stop.next() => {
+            return Err(Failure::new("stopped without waiting").exit(Exit::Interrupted));
+        }
+    }
     match (watched?, is_live) {
         (Ended::Interrupted, true) => Ok(()),
         (ended, _) => settle(&global, &env, ended, args.exit).await,
@@ -181,9 +187,12 @@ impl<'a> Show<'a> {
                     self.lags(measured);
                 }
                 _ = draw.tick() => {
-                    self.measure().await;
+                    if self.live.is_some() {
+                        self.measure().await;
+                    }
                     // Asking the broker blocks, so a thread does it and gives the clients back.
-                    if let Some(lent) = lags.take() {
+                    let is_wanted = self.live.is_some() || self.meters.iter().any(Meter::is_away);
+                    if let Some(lent) = lags.take_if(|_| is_wanted) {
                         measure_lags(lent, tell_lag.clone());
                     }
                     self.draw(newest.as_ref())?;

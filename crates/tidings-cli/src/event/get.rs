@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
+use tidings::cloudevents::CloudEvent;
 
 use crate::cli::Global;
 use crate::cluster::Cluster;
@@ -70,7 +71,9 @@ fn find(
         true => cluster.topics().keys().filter(|name| !name.starts_with("__")).cloned().collect(),
         false => args.topics.clone(),
     };
-    let plan = match at_address(cluster, &args.id)? {
+    let place = at_address(cluster, &args.id)?;
+    let is_place = place.is_some();
+    let plan = match place {
         Some(plan) => plan,
         None => Plan::new(cluster, topics, args.since, event_id::scan_from(&args.id, now))?,
     };
@@ -83,13 +86,12 @@ fn find(
     let bar = screen.progress_bar(plan.records(), "scanning");
     let mut found = Vec::new();
     plan.run(&bar, |message| {
-        let seen = Seen::of(message);
-        let is_it = match &seen.event {
-            Ok(event) => event.id.as_str() == args.id,
-            Err(_) => false,
-        };
-        if is_it || seen.record.address().to_string() == args.id {
-            found.push(seen);
+        if is_place || record::may_have_id(message, &args.id) {
+            let seen = Seen::of(message);
+            let has_id = |event: &CloudEvent| event.id.as_str() == args.id;
+            if is_place || seen.event.as_ref().is_ok_and(has_id) {
+                found.push(seen);
+            }
         }
         ControlFlow::Continue(())
     })?;
@@ -218,7 +220,7 @@ fn compact(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tidings::cloudevents::{CloudEvent, Record};
+    use tidings::cloudevents::Record;
     use tidings::{Offset, PartitionId};
 
     use super::*;
