@@ -37,7 +37,9 @@ pub struct DataDir {
 #[non_exhaustive]
 pub enum DataDirError {
     /// Another process has it.
-    #[error("{} is in use by {holder}; stop that process or choose another directory", path.display())]
+    #[error(
+        "{} is in use by {holder}; stop that process or choose another directory", path.display()
+    )]
     InUse {
         /// The data directory.
         path: PathBuf,

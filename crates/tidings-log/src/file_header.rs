@@ -1,4 +1,4 @@
-//! The 16 bytes that every file of ours begins with: what it is, and in which version of its format.
+//! The 16 bytes that every file of ours begins with: what it is, and which version of its format.
 
 /// Length of the header.
 pub(crate) const FILE_HEADER_BYTES: usize = 16;

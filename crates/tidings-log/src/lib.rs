@@ -1,13 +1,13 @@
 //! One partition's durable segmented log: append, read, recover, retain.
 //!
-//! This crate is the ground that the embedded broker stands on. It knows Kafka's record batches
+//! This crate is the ground the embedded broker stands on. It knows Kafka's record batches
 //! (message format 2) as opaque, checksummed byte ranges and keeps them in segment files, so that a
 //! fetch is one read of the very bytes that a producer sent. It is synchronous, has no clock and no
 //! threads: time comes in as an argument, and the slow parts (reading, syncing) are *plans* that
 //! the caller takes under its own lock and runs outside of it.
 //!
 //! What an `Ok` promises:
-//! - [`Log::append`]: the records are in the operating system's page cache (they survive `kill -9`).
+//! - [`Log::append`]: the records are in the system's page cache (they survive `kill -9`).
 //! - [`SyncPlan::run`]: everything below the returned offset is on the disk (survives power loss).
 //! - A failed write or sync fences the log: it takes no more records until it is opened again.
 

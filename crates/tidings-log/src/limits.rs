@@ -12,12 +12,6 @@ pub const MAX_BATCH_BYTES: usize = 64 * 1024 * 1024;
 /// only every second or so.
 pub const SEGMENT_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Segment size for logs in memory: memory is given back a segment at a time, so it is small.
-pub const MEMORY_SEGMENT_BYTES: u64 = 2 * 1024 * 1024;
-
-/// Smallest segment size that a configuration may ask for; less makes files faster than data.
-pub const MIN_SEGMENT_BYTES: u64 = 1024;
-
 /// Default distance of two index entries: a lookup walks at most this many bytes (and one batch).
 pub const INDEX_INTERVAL_BYTES: u64 = 16 * 1024;
 

@@ -123,7 +123,9 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_are_never_taken_for_a_batch(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_are_never_taken_for_a_batch(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
         prop_assert!(validate(&bytes, LIMIT).is_err());
         let mut walk = batches(&bytes);
         while walk.next().is_some() {}

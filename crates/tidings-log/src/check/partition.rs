@@ -78,13 +78,22 @@ impl Checker<'_> {
         self.check.notes.push(text);
     }
 
+    /// Something that is wrong, unless a broker is at work: then the file may just have changed.
+    fn fault(&mut self, text: String) {
+        if self.in_use {
+            self.note(format!("{text} (a broker is writing)"));
+        } else {
+            self.error(text);
+        }
+    }
+
     fn start(&mut self) {
         let path = join(self.dir, "start");
         match load_start(self.storage, &path) {
             Ok(Ok(start)) => self.check.start = self.check.start.max(start),
             Ok(Err(StartFault::Damaged)) => self.error(format!("{path} is damaged")),
             Ok(Err(StartFault::Newer(version))) => self.error(newer(&path, version)),
-            Err(error) => self.error(format!("cannot read {path}: {error}")),
+            Err(error) => self.fault(format!("cannot read {path}: {error}")),
         }
     }
 
@@ -92,14 +101,14 @@ impl Checker<'_> {
         let path = join(self.dir, &FileName::producers(at));
         let data = match read_all(self.storage, &path, SNAPSHOT_LIMIT_BYTES) {
             Ok(data) => data,
-            Err(error) => return self.error(format!("cannot read {path}: {error}")),
+            Err(error) => return self.fault(format!("cannot read {path}: {error}")),
         };
         match producers::decode(&data) {
             Ok((_, offset)) if offset != at => {
                 self.error(format!("{path} says that it was taken at offset {offset}"));
             }
             Ok((_, offset)) if offset > self.check.end => {
-                self.error(format!("{path} lies beyond the end {}", self.check.end));
+                self.fault(format!("{path} lies beyond the end {}", self.check.end));
             }
             Ok(_) => {}
             Err(_) if data.is_empty() => {
@@ -122,7 +131,7 @@ impl Checker<'_> {
         }
         let file = match self.storage.open(&path, OpenMode::Read) {
             Ok(file) => file,
-            Err(error) => return self.error(format!("cannot open {path}: {error}")),
+            Err(error) => return self.fault(format!("cannot open {path}: {error}")),
         };
         self.header(&*file, base, size, is_last, &path);
         let mut index = self.index(base, size, has_index, is_last);
@@ -132,7 +141,7 @@ impl Checker<'_> {
                 self.expected = Some(next);
                 self.check.end = next;
             }
-            Err(error) => self.error(format!("cannot read {path}: {error}")),
+            Err(error) => self.fault(format!("cannot read {path}: {error}")),
         }
         if let Some(index) = index {
             let path = join(self.dir, &FileName::index(base));
@@ -151,7 +160,7 @@ impl Checker<'_> {
                 Err(HeaderFault::Newer(version)) => self.error(newer(path, version)),
                 _ => self.error(format!("{path} has a damaged header")),
             },
-            Err(error) => self.error(format!("cannot read {path}: {error}")),
+            Err(error) => self.fault(format!("cannot read {path}: {error}")),
         }
     }
 
@@ -173,7 +182,7 @@ impl Checker<'_> {
         });
         match read {
             Ok(Ok((summary, _))) if summary.base != base || summary.covered > size => {
-                self.error(format!("{path} does not fit its segment"));
+                self.fault(format!("{path} does not fit its segment"));
                 None
             }
             Ok(Ok((summary, entries))) => Some(Index::new(summary, entries)),
@@ -190,7 +199,7 @@ impl Checker<'_> {
                 None
             }
             Err(error) => {
-                self.error(format!("cannot read {path}: {error}"));
+                self.fault(format!("cannot read {path}: {error}"));
                 None
             }
         }

@@ -142,6 +142,10 @@ impl Storage for Memory {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        let parent = to.rsplit_once('/').map_or("", |(parent, _)| parent);
+        if !tree.has_dir(parent) {
+            return Err(not_found(parent));
+        }
         if let Some(file) = tree.files.remove(from) {
             tree.files.insert(to.to_owned(), file);
             return Ok(());
@@ -211,6 +215,9 @@ impl File for MemoryFile {
     fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
         let mut data = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let start = usize::try_from(position).map_err(|_| io::ErrorKind::StorageFull)?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
         if start == data.len() {
             data.extend_from_slice(bytes);
             return Ok(());

@@ -8,4 +8,5 @@ mod kit;
 mod model;
 mod recovery;
 mod retention;
+mod storages;
 mod times;

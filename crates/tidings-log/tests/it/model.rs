@@ -126,16 +126,11 @@ fn run(steps: Vec<Step>) {
             }
             Step::Retain { age_ms } => {
                 let retention_ms = Some(*age_ms as u64);
-                log.set_config(LogConfig { retention_ms, ..config() });
-                log.retain(model.now_ms);
-                model.start = kept_from(&log, &model);
-                log.set_config(config());
+                retain(&mut log, &mut model, LogConfig { retention_ms, ..config() });
             }
             Step::RetainSize { bytes } => {
-                log.set_config(LogConfig { retention_bytes: Some(*bytes), ..config() });
-                log.retain(model.now_ms);
-                model.start = kept_from(&log, &model);
-                log.set_config(config());
+                let retention_bytes = Some(*bytes);
+                retain(&mut log, &mut model, LogConfig { retention_bytes, ..config() });
             }
             Step::DeleteBefore(index) => {
                 let offset =
@@ -184,6 +179,13 @@ fn run(steps: Vec<Step>) {
     assert_eq!(report.partitions[0].end, log.end());
 }
 
+fn retain(log: &mut Log, model: &mut Model, with: LogConfig) {
+    log.set_config(with);
+    log.retain(model.now_ms);
+    model.start = kept_from(log, model);
+    log.set_config(config());
+}
+
 fn append(log: &mut Log, model: &mut Model, batches: &[(usize, usize)]) {
     let mut all = bytes::BytesMut::new();
     let first = model.end;
@@ -225,7 +227,7 @@ fn kept_from(log: &Log, model: &Model) -> i64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn any_order_of_operations(steps in prop::collection::vec(step(), 1..80)) {
         run(steps);
