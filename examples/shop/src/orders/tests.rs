@@ -1,9 +1,12 @@
 //! Orders: how each ends, and that it ends once.
 
 use tidings::Draft;
+use tokio::sync::mpsc;
 
+use super::events::OrderPlaced;
 use super::events::heard::{ParcelShipped, PaymentRefunded, PaymentRefused};
 use super::*;
+use crate::Rate;
 use crate::testing::{Bench, bench};
 
 async fn with_order_1() -> Bench {
@@ -45,4 +48,38 @@ async fn an_order_of_somebody_else_is_not_closed_here() {
     let t = with_order_1().await;
     let handled = t.harness.handle(ParcelShipped { order_id: 2 }).await;
     handled.expect_dead_letter("order 2 was never placed here");
+}
+
+/// Hands on the id and the order of what was announced.
+async fn note(order: OrderPlaced, meta: Meta, State(notes): State<Notes>) -> Result<(), Fail> {
+    notes.send((order.order_id, meta.source, meta.id.to_string())).or_retry()
+}
+
+type Notes = mpsc::UnboundedSender<(u32, String, String)>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_kill_left_unannounced_is_announced_under_its_id() {
+    let t = with_order_1().await;
+    let broker = tidings::test::Broker::start().await;
+    let publisher = broker.publisher().await.source("/orders");
+    let env = Env { rate: Rate::Max, orders: Some(2), ..Env::new(broker.bootstrap(), "") };
+    place(&env, &t.book, &publisher).await.unwrap();
+    // A second start finds nothing to do.
+    place(&env, &t.book, &publisher).await.unwrap();
+    assert_eq!(t.rows::<(u32,)>("select order_id from announced").await, [(1,), (2,)]);
+
+    let (notes, mut noted): (Notes, _) = mpsc::unbounded_channel();
+    let listener = Service::new("listener").state(notes).on("note", note);
+    let mut heard = Vec::new();
+    let both = async {
+        for _ in 0..2 {
+            heard.push(noted.recv().await.unwrap());
+        }
+    };
+    listener.settings(broker.settings()).run_until(both).await.unwrap();
+    heard.sort();
+    let sold: Vec<(u32, String)> = t.rows("select order_id, event_id from orders").await;
+    assert_eq!(sold[0], (1, "o1".to_owned()));
+    let announced = |(order_id, id)| (order_id, "/orders".to_owned(), id);
+    assert_eq!(heard, sold.into_iter().map(announced).collect::<Vec<_>>());
 }
