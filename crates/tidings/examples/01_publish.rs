@@ -1,7 +1,10 @@
 //! Publishes two events, and says where the broker has put them.
 //!
-//! `tidings dev` in one terminal, `cargo run -p tidings --example 01_publish` in another. On a fresh
-//! broker it prints what stands in `01_publish.out`.
+//! Run `tidings dev` in one terminal, and in another:
+//!
+//! `cargo run -p tidings --example 01_publish`
+//!
+//! On a fresh broker it prints what stands in `01_publish.out`.
 
 use serde::{Deserialize, Serialize};
 use tidings::config::Settings;

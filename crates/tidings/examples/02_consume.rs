@@ -1,7 +1,10 @@
 //! A service that reacts to events, in the order in which they were published.
 //!
-//! `tidings dev` in one terminal, `cargo run -p tidings --example 02_consume` in another. On a fresh
-//! broker it prints what stands in `02_consume.out`.
+//! Run `tidings dev` in one terminal, and in another:
+//!
+//! `cargo run -p tidings --example 02_consume`
+//!
+//! On a fresh broker it prints what stands in `02_consume.out`.
 
 use serde::{Deserialize, Serialize};
 use tidings::config::Settings;

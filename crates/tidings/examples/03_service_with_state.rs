@@ -1,7 +1,10 @@
 //! Two services: one takes money and publishes that it did, the other reacts to that. Neither knows
 //! the other.
 //!
-//! `tidings dev` in one terminal, `cargo run -p tidings --example 03_service_with_state` in another.
+//! Run `tidings dev` in one terminal, and in another:
+//!
+//! `cargo run -p tidings --example 03_service_with_state`
+//!
 //! On a fresh broker it prints what stands in `03_service_with_state.out`.
 
 use std::collections::HashMap;

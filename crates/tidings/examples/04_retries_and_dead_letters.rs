@@ -1,8 +1,11 @@
 //! What happens when a handler fails: by the type of its failure, the event is tried again or given
 //! up. What is given up lies in a dead letter topic with its reason, and other keys go on.
 //!
-//! `tidings dev` in one terminal, `cargo run -p tidings --example 04_retries_and_dead_letters` in
-//! another. On a fresh broker it prints what stands in `04_retries_and_dead_letters.out`.
+//! Run `tidings dev` in one terminal, and in another:
+//!
+//! `cargo run -p tidings --example 04_retries_and_dead_letters`
+//!
+//! On a fresh broker it prints what stands in `04_retries_and_dead_letters.out`.
 
 use serde::{Deserialize, Serialize};
 use tidings::cloudevents::Record;

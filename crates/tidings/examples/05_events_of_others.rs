@@ -1,7 +1,10 @@
 //! Events that other programs wrote, in other languages, arrive like one's own: both forms that
 //! CloudEvents has on Kafka are read, and nothing of them is lost.
 //!
-//! `tidings dev` in one terminal, `cargo run -p tidings --example 05_events_of_others` in another.
+//! Run `tidings dev` in one terminal, and in another:
+//!
+//! `cargo run -p tidings --example 05_events_of_others`
+//!
 //! On a fresh broker it prints what stands in `05_events_of_others.out`.
 
 use serde::{Deserialize, Serialize};

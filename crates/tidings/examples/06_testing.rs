@@ -1,5 +1,5 @@
-//! Handlers are tested without a broker: an event goes in, events and dead letters come out. Here as
-//! a program, so that it can print; in earnest the body of `main` is a `#[tokio::test]`.
+//! Handlers are tested without a broker: an event goes in, events and dead letters come out. Here
+//! it is a program, so that it can print; in earnest the body of `main` is a `#[tokio::test]`.
 //!
 //! `cargo run -p tidings --example 06_testing` prints what stands in `06_testing.out`.
 

@@ -45,8 +45,8 @@ async fn events_that_are_handled_again_are_duplicates_and_count_once() {
     let mut shop = Shop::open(100).await;
     let before = shop.finishes().await;
 
-    // order.placed comes again, as it was: after a redrive, or in a group that was reset. What comes
-    // of it has the same ids as before, so each of the later events is handled again too.
+    // order.placed comes again, as it was: after a redrive, or in a group that was reset. What
+    // comes of it has the same ids as before, so each of the later events is handled again too.
     announce_again(&shop).await;
     let doubled = |after: &Summary| {
         after.services.iter().all(|(name, counts)| {
