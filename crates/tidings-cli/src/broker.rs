@@ -30,7 +30,7 @@ struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = start::address)]
+    #[arg(long, value_name = "ADDR", default_value = start::USUAL, value_parser = start::address)]
     listen: SocketAddr,
     /// The address that clients are told to connect to, if it is not the one listened on
     #[arg(long, value_name = "HOST:PORT", value_parser = start::host_and_port)]

@@ -77,7 +77,7 @@ impl Cluster {
         match nearest(topic, self.topics.keys().map(String::as_str)) {
             Some(near) => failure.help(format!("did you mean `{near}`?  tidings topic ls")),
             None => failure
-                .help(format!("see those that exist:  tidings topic ls"))
+                .help("see those that exist:  tidings topic ls")
                 .help(format!("make it:  tidings topic create {topic}")),
         }
     }

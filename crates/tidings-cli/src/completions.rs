@@ -10,7 +10,8 @@ use crate::output;
 /// Flags of `tidings completions`.
 #[derive(Debug, clap::Args)]
 pub struct CompletionsArgs {
-    /// The shell, for example: tidings completions bash > ~/.local/share/bash-completion/completions/tidings
+    /// The shell, for example: tidings completions bash >
+    /// ~/.local/share/bash-completion/completions/tidings
     pub shell: Shell,
 }
 

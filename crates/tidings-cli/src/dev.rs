@@ -1,5 +1,5 @@
-//! `tidings dev`: a broker, and the demo shop, in one terminal. The broker runs in this process, each
-//! of the shop's services as a child of it, supervised: whichever is killed is started again.
+//! `tidings dev`: a broker, and the demo shop, in one terminal. The broker runs in this process,
+//! each of the shop's services as a child of it, supervised: whichever is killed is started again.
 
 mod banner;
 mod child;
@@ -30,7 +30,7 @@ pub struct DevArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Where the broker listens; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = start::address)]
+    #[arg(long, value_name = "ADDR", default_value = start::USUAL, value_parser = start::address)]
     listen: SocketAddr,
     /// Run the demo
     #[arg(long, value_name = "NAME")]

@@ -37,8 +37,8 @@ pub const LAST_N_RECORDS: u64 = 100_000;
 /// How many nodes of a tree are printed for people; JSON has them all.
 pub const FLOW_TREE_LINES: usize = 1_000;
 
-/// How deep a tree of causes may be: a business process has tens of steps; deeper chains are hung on
-/// their ancestor at this depth.
+/// How deep a tree of causes may be: a business process has tens of steps; deeper chains are hung
+/// on their ancestor at this depth.
 pub const FLOW_DEPTH: usize = 200;
 
 /// The longest line of a JSON-lines file: eight times Kafka's default of 1 MiB per record, so that

@@ -1,5 +1,6 @@
-//! `tidings new NAME`: a service that compiles, runs on `tidings dev` and has a test. It is made from
-//! files in this binary, without a network; the library is used by its path, as it is not published.
+//! `tidings new NAME`: a service that compiles, runs on `tidings dev` and has a test. It is made
+//! from files in this binary, without a network; the library is used by its path, as it is not
+//! published.
 
 use std::path::{Path, PathBuf};
 
@@ -52,8 +53,8 @@ pub fn run(args: &NewArgs, screen: &Screen) -> Result<(), Failure> {
         .iter()
         .map(|(path, text)| (args.name.join(path), fill(text, &name, &library).into_bytes()))
         .collect();
-    // The versions that the library was tested with, which are on this machine already: so the first
-    // build needs no network.
+    // The versions that the library was tested with, which are on this machine already: so the
+    // first build needs no network.
     if let Ok(lock) = std::fs::read(library.join("../../Cargo.lock")) {
         files.push((args.name.join("Cargo.lock"), lock));
     }
@@ -79,11 +80,12 @@ fn report(
             .try_for_each(|(path, _)| output::line(&format!("would make {}", path.display())));
     }
     let directory = args.name.display();
+    let name = screen.bold(&directory.to_string());
+    let test = format!("cd {directory} && cargo test");
     output::print(&format!(
-        "made {}\n\n  next  cd {directory} && cargo test       its handlers, without a broker\n        \
-         tidings dev                    a broker, in another terminal\n        \
-         cargo run                      the service\n",
-        screen.bold(&directory.to_string()),
+        "made {name}\n\n  next  {test:<40} its handlers, without a broker\n        \
+         {:<40} a broker, in another terminal\n        {:<40} the service\n",
+        "tidings dev", "cargo run",
     ))
 }
 

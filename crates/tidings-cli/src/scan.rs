@@ -180,9 +180,10 @@ fn stalled(open: &Open) -> Failure {
 /// The partitions that are not through yet, with their ends.
 ///
 /// A partition is through when its last offset was seen, or when its end was reported: the last
-/// offsets of a log may be gaps. librdkafka's report names the partition's number and not its topic,
-/// so the reports are counted: a partition that is through is no longer fetched and reports nothing,
-/// so as many reports as there are open partitions of that number mean that all of them are.
+/// offsets of a log may be gaps. librdkafka's report names the partition's number and not its
+/// topic, so the reports are counted: a partition that is through is no longer fetched and reports
+/// nothing, so as many reports as there are open partitions of that number mean that all of them
+/// are.
 struct Open {
     ends: HashMap<String, HashMap<i32, i64>>,
     reports: HashMap<i32, usize>,

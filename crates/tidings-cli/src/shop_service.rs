@@ -1,5 +1,5 @@
-//! `tidings shop-service NAME`: one service of the demo, as a process of its own. `tidings dev` starts
-//! it; what it needs to know stands in the environment.
+//! `tidings shop-service NAME`: one service of the demo, as a process of its own. `tidings dev`
+//! starts it; what it needs to know stands in the environment.
 
 use std::io::Read;
 
@@ -24,8 +24,8 @@ pub fn run(args: &ShopServiceArgs) -> Result<(), Failure> {
     })
 }
 
-/// Ends this process like SIGTERM would when its parent is gone, however that came: standard input is
-/// a pipe that the parent holds and never writes to, so its end means the parent's.
+/// Ends this process like SIGTERM would when its parent is gone, however that came: standard input
+/// is a pipe that the parent holds and never writes to, so its end means the parent's.
 fn stop_with_parent() -> Result<(), Failure> {
     let watch = || {
         let mut nothing = [0; 64];

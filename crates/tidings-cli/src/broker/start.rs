@@ -6,6 +6,9 @@ use tidings_broker::{Broker, Config, StartError};
 
 use crate::failure::{Exit, Failure, causes};
 
+/// Where a broker listens, and where commands look for one, unless told otherwise.
+pub const USUAL: &str = "127.0.0.1:9092";
+
 /// Starts a broker; `command` is what the help tells to type.
 pub async fn start(config: Config, command: &str) -> Result<Broker, Failure> {
     let data = config.data.as_ref().map(|path| path.display().to_string());

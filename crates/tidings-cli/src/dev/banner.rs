@@ -3,10 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{DevArgs, Ground};
+use crate::broker::start::USUAL;
 use crate::output::{self, Screen};
-
-/// The broker's usual address, which commands need not be told.
-const USUAL: &str = "127.0.0.1:9092";
 
 /// A command to try, and what it shows.
 struct Try {

@@ -1,5 +1,6 @@
-//! One process of a service: started, listened to, stopped. Its standard input is a pipe that nobody
-//! writes to; when this process ends, however it ends, the pipe breaks and the service stops itself.
+//! One process of a service: started, listened to, stopped. Its standard input is a pipe that
+//! nobody writes to; when this process ends, however it ends, the pipe breaks and the service stops
+//! itself.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};

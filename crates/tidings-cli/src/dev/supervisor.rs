@@ -1,6 +1,6 @@
 //! Keeps the services running: each that ends is started again after a pause that doubles while it
-//! keeps dying, and begins anew when it has lived for a while. One task per service owns its process
-//! and reports what happens.
+//! keeps dying, and begins anew when it has lived for a while. One task per service owns its
+//! process and reports what happens.
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;

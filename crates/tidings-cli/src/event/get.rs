@@ -1,5 +1,5 @@
-//! `tidings event get ID`: one event with all that is known of it: attributes, place, headers, data,
-//! its copies and its dead letters. The scan is bounded and its range is shown.
+//! `tidings event get ID`: one event with all that is known of it: attributes, place, headers,
+//! data, its copies and its dead letters. The scan is bounded and its range is shown.
 
 use std::ops::ControlFlow;
 use std::time::SystemTime;

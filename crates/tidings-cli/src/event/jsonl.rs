@@ -111,7 +111,10 @@ fn parse(line: &[u8]) -> Result<Keyed, String> {
 mod tests {
     use super::*;
 
-    fn read(text: &[u8]) -> Vec<(u64, Result<(String, Option<String>), String>)> {
+    /// Line numbers with the events' ids and keys, or with what is wrong.
+    type Told = Vec<(u64, Result<(String, Option<String>), String>)>;
+
+    fn read(text: &[u8]) -> Told {
         let mut lines = Lines::new(text);
         let mut all = Vec::new();
         while let Some(line) = lines.next_line().expect("memory does not fail") {
@@ -126,7 +129,8 @@ mod tests {
         let text = concat!(
             r#"{"specversion":"1.0","id":"1","source":"/a","type":"t","data":{}}"#,
             "\r\n\n",
-            r#"{"specversion":"1.0","id":"2","source":"/a","type":"t","data":1,"partitionkey":"p"}"#,
+            r#"{"specversion":"1.0","id":"2","source":"/a","type":"t","data":1,"#,
+            r#""partitionkey":"p"}"#,
             "\n",
             r#"{"specversion":"1.0","id":"3","source":"/a","type":"t","data":1,"kafkakey":"k","#,
             r#""kafkatopic":"orders","kafkaoffset":"7","partitionkey":"p"}"#,

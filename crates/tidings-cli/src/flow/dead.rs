@@ -1,4 +1,5 @@
-//! A dead letter as a flow shows it: where the copy lies, who gave up, after how many attempts, why.
+//! A dead letter as a flow shows it: where the copy lies, who gave up, after how many attempts,
+//! why.
 
 use jiff::Timestamp;
 use tidings::cloudevents::Record;

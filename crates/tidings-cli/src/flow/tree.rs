@@ -28,8 +28,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// How many attempts were needed, when that is known: of the handler that published it, or of the
-    /// one that gave it up.
+    /// How many attempts were needed, when that is known: of the handler that published it, or of
+    /// the one that gave it up.
     pub fn attempts(&self) -> Option<u32> {
         self.fact.attempts.or_else(|| self.dead.first().and_then(|dead| dead.attempts))
     }

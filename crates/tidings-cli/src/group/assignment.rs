@@ -1,6 +1,6 @@
 //! Which partitions a member has: the assignment that its group's leader gave it, in the consumer
-//! protocol's own encoding (Apache Kafka, `ConsumerProtocolAssignment.json`): version, then an array
-//! of (topic, array of partitions), then user data. Other protocols' bytes read as nothing.
+//! protocol's own encoding (Apache Kafka, `ConsumerProtocolAssignment.json`): version, then an
+//! array of (topic, array of partitions), then user data. Other protocols' bytes read as nothing.
 
 /// Reads the partitions; `None` when the bytes are no assignment of consumers.
 pub fn parse(bytes: &[u8]) -> Option<Vec<(String, i32)>> {

@@ -1,5 +1,5 @@
-//! `tidings group reset GROUP --topic T --to X`: moves a group to other offsets of a topic. It shows
-//! what that means first, and refuses while anyone handles events in the group's name.
+//! `tidings group reset GROUP --topic T --to X`: moves a group to other offsets of a topic. It
+//! shows what that means first, and refuses while anyone handles events in the group's name.
 
 use jiff::ZonedDateTime;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};

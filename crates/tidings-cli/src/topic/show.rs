@@ -1,4 +1,5 @@
-//! `tidings topic show TOPIC`: the offsets of each partition, and the settings that are not defaults.
+//! `tidings topic show TOPIC`: the offsets of each partition, and the settings that are not
+//! defaults.
 
 use rdkafka::admin::{AdminOptions, ConfigSource, ResourceSpecifier};
 use serde_json::{Map, Value, json};

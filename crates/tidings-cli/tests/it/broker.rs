@@ -1,4 +1,5 @@
-//! The broker alone: its first line, its stop, its data directory, its errors, the check of its files.
+//! The broker alone: its first line, its stop, its data directory, its errors, the check of its
+//! files.
 
 use std::net::TcpListener;
 

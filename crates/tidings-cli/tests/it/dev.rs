@@ -1,5 +1,5 @@
-//! The demo in one command: all orders in a final state and sums that agree, a killed service, a clean
-//! end, and the same on a broker of its own.
+//! The demo in one command: all orders in a final state and sums that agree, a killed service, a
+//! clean end, and the same on a broker of its own.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

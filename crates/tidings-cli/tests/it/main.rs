@@ -1,5 +1,5 @@
-//! The binary as people and scripts use it: each test starts `tidings broker` on a free port and runs
-//! commands against it.
+//! The binary as people and scripts use it: each test starts `tidings broker` on a free port and
+//! runs commands against it.
 
 mod broker;
 mod dev;
