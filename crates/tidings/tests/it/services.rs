@@ -5,6 +5,7 @@ mod bad_input;
 mod exchange;
 mod failures;
 mod harness;
+mod killed_process;
 mod offsets;
 mod rebalance;
 mod rig;

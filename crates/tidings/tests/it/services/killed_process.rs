@@ -1,0 +1,133 @@
+//! Two instances in processes of their own, one of them killed with -9 and started again.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tidings::config::Settings;
+use tidings::prelude::*;
+use tidings::test::Broker;
+
+use super::rig::{Placed, placed, until};
+
+const KEYS: u32 = 16;
+
+/// What an instance's process is told, by environment.
+const BOOTSTRAP: &str = "TIDINGS_TEST_INSTANCE_BOOTSTRAP";
+const NAME: &str = "TIDINGS_TEST_INSTANCE_NAME";
+const NOTES: &str = "TIDINGS_TEST_INSTANCE_NOTES";
+
+/// The process of an instance: this program started again with the environment set. Started without
+/// it, as every test is, it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_in_a_process_of_its_own() {
+    let Ok(bootstrap) = std::env::var(BOOTSTRAP) else { return };
+    let notes = PathBuf::from(std::env::var(NOTES).unwrap());
+    let notes = OpenOptions::new().append(true).create(true).open(notes).unwrap();
+    let service = Service::new("payments")
+        .instance(std::env::var(NAME).unwrap())
+        .state(Arc::new(notes))
+        .on("charge", charge)
+        .settings(Settings::new(&bootstrap).unwrap());
+    service.run().await.unwrap();
+}
+
+/// One write per event, which a kill leaves whole or not begun.
+async fn charge(order: Placed, State(notes): State<Arc<File>>) -> Result<(), Fail> {
+    let line = format!("{} {}\n", order.key, order.n);
+    (&*notes).write_all(line.as_bytes())?;
+    Ok(())
+}
+
+/// An instance, and what it notes; killed when it is dropped.
+struct Instance {
+    process: Child,
+    notes: PathBuf,
+}
+
+impl Instance {
+    fn start(broker: &Broker, name: &str, notes: &Path) -> Instance {
+        let process = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "services::killed_process::instance_in_a_process_of_its_own"])
+            .env(BOOTSTRAP, broker.bootstrap())
+            .env(NAME, name)
+            .env(NOTES, notes)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Instance { process, notes: notes.to_owned() }
+    }
+
+    /// What this process has handled, in order.
+    fn handled(&self) -> Vec<(String, u32)> {
+        let text = std::fs::read_to_string(&self.notes).unwrap_or_default();
+        let whole = text.lines().filter_map(|line| line.split_once(' '));
+        whole.map(|(key, n)| (key.to_owned(), n.parse().unwrap())).collect()
+    }
+
+    /// What `kill -9` does.
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Two share the work; one dies by kill -9 and comes back under its name. It handles again long
+/// before the session of 45 s would have timed out, nothing is lost, and each process saw each
+/// key's events in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_killed_with_9_resumes_under_its_name_and_nothing_is_lost() {
+    let broker = Broker::start().await;
+    broker.admin().unwrap().create("orders", 8, &[]).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let start = |name, notes: &str| Instance::start(&broker, name, &dir.path().join(notes));
+    let mut first = start("payments-0", "first");
+    let second = start("payments-1", "second");
+    let publisher = broker.publisher().await;
+    let mut sent = 0;
+    let mut publish = async |count: u32| {
+        for n in sent..sent + count {
+            let _ = publisher.enqueue(placed(&format!("k{}", n % KEYS), n)).await.unwrap();
+        }
+        publisher.flush().await;
+        sent += count;
+        sent
+    };
+    let deadline = Instant::now() + super::rig::PATIENCE;
+    while first.handled().is_empty() || second.handled().is_empty() {
+        assert!(Instant::now() < deadline, "the work is not shared");
+        publish(KEYS).await;
+    }
+    publish(2_000).await;
+    first.kill();
+    let again = start("payments-0", "again");
+    let started = Instant::now();
+    let all = publish(2_000).await;
+    until("the killed one's return", || !again.handled().is_empty()).await;
+    let resumed = started.elapsed();
+    println!("handled again {} ms after its start", resumed.as_millis());
+
+    let processes = [&first, &second, &again];
+    let seen = || processes.iter().flat_map(|process| process.handled());
+    let complete = || seen().map(|(_, n)| n).collect::<BTreeSet<_>>().len() == all as usize;
+    until("every event", complete).await;
+    for process in processes {
+        for key in 0..KEYS {
+            let key = format!("k{key}");
+            let of_key = process.handled().into_iter().filter(|(k, _)| *k == key);
+            let numbers: Vec<u32> = of_key.map(|(_, n)| n).collect();
+            assert!(numbers.is_sorted(), "{key} out of order: {numbers:?}");
+        }
+    }
+}
