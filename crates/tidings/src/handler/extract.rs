@@ -25,6 +25,34 @@ use crate::time::Timestamp;
 )]
 pub trait FromEvent: Sized + Send + 'static {
     /// Whether it wants the event for itself: a handler may have one such argument.
+    ///
+    /// ```compile_fail,E0080
+    /// use serde::{Deserialize, Serialize};
+    /// use tidings::prelude::*;
+    /// use tidings::{Context, FromEvent};
+    ///
+    /// #[derive(Event, Serialize, Deserialize)]
+    /// #[event(type = "com.example.order.placed", version = 1, topic = "orders", no_key)]
+    /// struct OrderPlaced;
+    ///
+    /// struct Lock;
+    ///
+    /// impl FromEvent for Lock {
+    ///     const EXCLUSIVE: bool = true;
+    ///
+    ///     async fn from_event(_: &mut Context) -> Result<Lock, Fail> {
+    ///         Ok(Lock)
+    ///     }
+    /// }
+    ///
+    /// async fn handle(_: OrderPlaced, _: Lock, _: Lock) -> Result<(), Fail> {
+    ///     Ok(())
+    /// }
+    ///
+    /// fn main() {
+    ///     let _ = Service::new("shop").on("handle", handle);
+    /// }
+    /// ```
     const EXCLUSIVE: bool = false;
 
     /// Tells the service at its start what this will ask for.
