@@ -169,6 +169,8 @@ fn a_full_disk_is_no_end_once_there_is_room_again() {
         assert_eq!(error, AppendError::DiskFull { log: DIR.to_owned() });
         assert!(error.to_string().contains("takes no records until space is freed"));
         assert_eq!(log.end(), Offset(1));
+        let content = faulty.live().content(&format!("{DIR}/{:020}.log", 0)).expect("it is there");
+        assert_eq!(content.len() as u64, log.size_bytes(), "nothing of it is left");
     }
     assert_eq!(log.fenced(), None);
     faulty.heal();
@@ -180,6 +182,21 @@ fn a_full_disk_is_no_end_once_there_is_room_again() {
     drop(log);
     let (log, report) = open_memory(&faulty.after_power_cut(), config());
     assert!(report.cut_bytes == 0 && log.end() == Offset(21), "{report:?}");
+}
+
+/// A saved index says that its segment is on the disk: after a failed sync there must be none.
+#[test]
+fn what_was_not_synced_is_not_called_trusted() {
+    let faulty = Faulty::new();
+    let (mut log, _) = open(Arc::new(faulty.clone()), config());
+    for _ in 0..5 {
+        log.append(BatchBuilder::filled(1, 900, 1).build(), 0).expect("room");
+    }
+    faulty.script(Fault::Sync(1));
+    log.plan_sync().run().expect_err("the first sync fails");
+    log.plan_sync().run().expect_err("and so do all others");
+    let saved = |path: &String| path.ends_with(".index") || path.ends_with(".producers");
+    assert!(!faulty.live().paths().iter().any(saved), "{:?}", faulty.live().paths());
 }
 
 /// A sync that is planned later may end earlier: its success must not rest on what only the other
