@@ -185,13 +185,14 @@ impl HandlerMeters {
             let labels = [name.clone(), ("reason", reason.to_owned())];
             registry.counter("tidings_retries_total", &labels)
         };
+        let labels = std::slice::from_ref(&name);
         HandlerMeters {
             name: handler.name,
             done: handled("done"),
             failed: handled("dead_lettered"),
             retries: [retries("retry"), retries("down")],
-            duration: registry.histogram("tidings_handler_duration_seconds", &[name.clone()]),
-            inflight: registry.gauge("tidings_handler_inflight", &[name]),
+            duration: registry.histogram("tidings_handler_duration_seconds", labels),
+            inflight: registry.gauge("tidings_handler_inflight", labels),
         }
     }
 }

@@ -229,7 +229,7 @@ struct Envelope {
 impl Envelope {
     fn see(&mut self, name: &str, value: Option<&[u8]>, at: u32) {
         let filled =
-            || value.is_some_and(|value| std::str::from_utf8(value).is_ok_and(|v| v != ""));
+            || value.is_some_and(|value| std::str::from_utf8(value).is_ok_and(|v| !v.is_empty()));
         match name {
             "ce_type" if self.ty.is_none() && filled() => {
                 self.ty = value.map(|value| (at, value.len() as u32));
@@ -268,7 +268,8 @@ mod tests {
         #[test]
         fn a_record_comes_back_as_it_was(
             key in bytes(), value in bytes(), timestamp_ms in proptest::option::of(0i64..1 << 40),
-            headers in proptest::collection::vec((".{0,8}", bytes()), 0..8), offset in 0i64..1 << 40,
+            headers in proptest::collection::vec((".{0,8}", bytes()), 0..8),
+            offset in 0i64..1 << 40,
         ) {
             let record = Record {
                 topic: "orders".into(), partition: PartitionId(3), offset: Offset(offset),

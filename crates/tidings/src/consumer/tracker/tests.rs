@@ -123,7 +123,8 @@ fn memory_follows_the_unfinished_ones_however_long_one_hangs() {
     }
     assert_eq!((tracker.position(), tracker.unfinished()), (0, 1));
     assert!(tracker.open.len() < 200, "{} entries for one open record", tracker.open.len());
-    assert_eq!(tracker.progress(Vec::new()).finished, [1..100_000]);
+    let finished = tracker.progress(Vec::new()).finished;
+    assert_eq!((finished.len(), &finished[0]), (1, &(1..100_000)));
 }
 
 #[test]

@@ -26,7 +26,7 @@ async fn a_handler_that_hangs_bounds_what_is_taken() {
     let count = 30_000;
     for n in 0..count {
         let draft = Draft::of(placed(&format!("k{n}"), n)).header("padding", padding.clone());
-        let _ = publisher.enqueue(draft).await.unwrap();
+        drop(publisher.enqueue(draft).await.unwrap());
     }
     publisher.flush().await;
     until("as much as is taken", || running.now().in_work >= 8000).await;

@@ -28,7 +28,7 @@ async fn what_one_returns_the_other_handles() {
 
     let publisher = broker.publisher().await;
     for n in 0..200 {
-        let _ = publisher.enqueue(placed(&format!("k{}", n % 7), n)).await.unwrap();
+        drop(publisher.enqueue(placed(&format!("k{}", n % 7), n)).await.unwrap());
     }
     until("all payments", || seen.len() == 200).await;
     for key in 0..7 {

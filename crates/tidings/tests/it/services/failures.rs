@@ -159,10 +159,10 @@ async fn order_per_key_survives_random_failures() {
     async fn dice(order: Placed, meta: Meta, State(seen): State<Seen>) -> Result<(), Fail> {
         // A cheap mix of what differs from attempt to attempt.
         let mix = (order.n.wrapping_mul(2_654_435_761) ^ (meta.attempt * 40_503)) >> 7;
-        if mix % 3 == 0 {
+        if mix.is_multiple_of(3) {
             tokio::time::sleep(Duration::from_micros(u64::from(mix % 500))).await;
         }
-        if mix % 5 == 0 && meta.attempt < 5 {
+        if mix.is_multiple_of(5) && meta.attempt < 5 {
             return Err("bad luck").or_retry();
         }
         seen.add(&order.key, order.n);
@@ -186,7 +186,7 @@ async fn order_per_key_survives_random_failures() {
     let service = Running::start(service.state(seen.clone()).on("charge", alone), &broker);
     let publisher = broker.publisher().await;
     for n in 0..1000 {
-        let _ = publisher.enqueue(placed(&format!("k{}", n % 13), n)).await.unwrap();
+        drop(publisher.enqueue(placed(&format!("k{}", n % 13), n)).await.unwrap());
     }
     until("all", || seen.len() == 1000).await;
     for key in 0..13 {

@@ -21,7 +21,7 @@ fn instance(seen: &Seen) -> Service {
 async fn publish(broker: &Broker, numbers: std::ops::Range<u32>) {
     let publisher = broker.publisher().await;
     for n in numbers {
-        let _ = publisher.enqueue(placed(&format!("k{}", n % 17), n)).await.unwrap();
+        drop(publisher.enqueue(placed(&format!("k{}", n % 17), n)).await.unwrap());
     }
     publisher.flush().await;
 }
