@@ -98,7 +98,7 @@ async fn a_process_killed_with_9_resumes_under_its_name_and_nothing_is_lost() {
     let mut sent = 0;
     let mut publish = async |count: u32| {
         for n in sent..sent + count {
-            let _ = publisher.enqueue(placed(&format!("k{}", n % KEYS), n)).await.unwrap();
+            drop(publisher.enqueue(placed(&format!("k{}", n % KEYS), n)).await.unwrap());
         }
         publisher.flush().await;
         sent += count;
