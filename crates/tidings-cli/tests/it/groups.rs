@@ -48,7 +48,7 @@ fn a_group_is_shown_with_its_lag_and_what_holds_it_back() {
     let finished = tidings::progress::Progress {
         committed: 4,
         handlers: vec!["charge".into()],
-        finished: Vec::from([5..8]),
+        finished: std::iter::once(5..8).collect(),
     };
     commit(&member(&machine, "payments"), 4, &finished.encode());
     let shown = machine.json(&["group", "show", "payments"]).remove(0);
