@@ -108,7 +108,7 @@ where
         let handler = Arc::clone(&self.handler);
         Box::pin(async move {
             let args = Args::from_context(&mut cx).await?;
-            let events = match cx.trace_needed()? {
+            let events = match cx.trace() {
                 // What the handler publishes by other ways belongs to the event's trace as well.
                 Some(trace) => trace::scope(trace, handler.call(args)).await.into_outcome()?,
                 None => handler.call(args).await.into_outcome()?,
@@ -116,7 +116,7 @@ where
             if events.is_empty() {
                 return Ok(Ended::default());
             }
-            let (causation, trace) = (Some(cx.causation()?), cx.trace()?);
+            let (causation, trace) = (Some(cx.causation()?), cx.trace());
             Ok(Ended { events, causation, trace })
         })
     }

@@ -16,7 +16,6 @@ use crate::cloudevents::CloudEvent;
 use crate::fail::Fail;
 use crate::handler::{Attempt, Context, Scope};
 use crate::metrics::Meters;
-use crate::trace::TraceContext;
 
 pub(crate) mod delivery;
 mod flight;
@@ -255,7 +254,7 @@ impl Group {
         attempt: u32,
     ) -> Attempt {
         let handler = &self.router.handlers[index];
-        let mut cx = Context {
+        let cx = Context {
             scope: Arc::clone(&self.scope),
             handler: Arc::clone(handler),
             delivery: delivery.clone(),
@@ -263,18 +262,17 @@ impl Group {
             attempt,
             causation: None,
         };
-        // Reading the envelope for its fields costs more than a quick handler, so only for
-        // somebody who looks.
+        // The fields cost more than a quick handler, so only for somebody who looks.
         if !tracing::enabled!(tracing::Level::INFO) {
             return handler.attempts.begin(cx);
         }
-        let span = span_of(&self.name, &mut cx);
+        let span = span_of(&self.name, &cx);
         Box::pin(handler.attempts.begin(cx).instrument(span))
     }
 }
 
 /// What logs within a handler carry. A span per attempt; its trace is the event's.
-fn span_of(group: &str, cx: &mut Context) -> tracing::Span {
+fn span_of(group: &str, cx: &Context) -> tracing::Span {
     let span = tracing::info_span!(
         "handle",
         service = &*cx.scope.service,
@@ -290,12 +288,20 @@ fn span_of(group: &str, cx: &mut Context) -> tracing::Span {
         correlation = tracing::field::Empty,
         trace_id = tracing::field::Empty,
     );
-    if let Ok(event) = cx.cloud_event() {
-        span.record("id", event.id.as_str());
-        span.record("correlation", event.correlation_id());
-        if let Some(trace) = TraceContext::of_event(&event) {
-            span.record("trace_id", trace.parent.trace_id());
+    match &cx.envelope {
+        Some(event) => {
+            span.record("id", event.id.as_str());
+            span.record("correlation", event.correlation_id());
         }
+        None => {
+            let text = |name| cx.delivery.header_text(name).unwrap_or_default();
+            span.record("id", text("ce_id"));
+            // A root's correlation is its own id, and ours say so themselves.
+            span.record("correlation", text("ce_correlationid"));
+        }
+    }
+    if let Some(trace) = cx.trace() {
+        span.record("trace_id", trace.parent.trace_id());
     }
     span
 }

@@ -2,6 +2,7 @@
 //! it shares with the records fetched beside it. `Record` and `CloudEvent` are made from it only
 //! for those who ask.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -188,19 +189,30 @@ impl Delivery {
         }
     }
 
+    /// The text of the first header of this name, written exactly so.
+    pub(crate) fn header_text(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.each_header().find(|(found, _)| *found == name.as_bytes())?;
+        std::str::from_utf8(&self.bytes[value?]).ok()
+    }
+
     fn headers(&self) -> Vec<(String, Option<Bytes>)> {
+        let owned = |(name, value): (&[u8], Option<Range<usize>>)| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            (name, value.map(|value| self.bytes.slice(value)))
+        };
+        self.each_header().map(owned).collect()
+    }
+
+    /// Names, and where the values lie.
+    fn each_header(&self) -> impl Iterator<Item = (&[u8], Option<Range<usize>>)> {
         let mut at = self.value_start() + present(self.value_len);
-        let mut headers = Vec::with_capacity(self.header_count as usize);
-        for _ in 0..self.header_count {
+        (0..self.header_count).map(move |_| {
             let (name_len, value_len) = (self.u32_at(at), self.u32_at(at + 4));
             let name_at = at + 8;
             let value_at = name_at + name_len as usize;
             at = value_at + present(value_len);
-            let name = String::from_utf8_lossy(&self.bytes[name_at..value_at]).into_owned();
-            let value = (value_len != NULL).then(|| self.bytes.slice(value_at..at));
-            headers.push((name, value));
-        }
-        headers
+            (&self.bytes[name_at..value_at], (value_len != NULL).then_some(value_at..at))
+        })
     }
 
     fn value_start(&self) -> usize {
