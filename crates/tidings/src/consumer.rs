@@ -20,6 +20,7 @@ use crate::service::limits::{IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, 
 mod assign;
 mod callbacks;
 mod commit;
+mod courier;
 mod inbox;
 mod lag;
 mod partition;
@@ -30,6 +31,7 @@ mod tracker;
 use assign::Rebalance;
 use callbacks::Callbacks;
 use commit::Commits;
+use courier::Courier;
 use inbox::{Inbox, Order};
 use partition::Partition;
 
@@ -125,7 +127,7 @@ pub(crate) fn spawn(setup: Setup) -> Result<Handle, ConsumerError> {
     let handle = Handle { inbox: Arc::clone(&inbox), end: Some(end) };
     let thread = std::thread::Builder::new().name(name).spawn(move || {
         inbox.listen();
-        let result = Consumer::new(client, setup, inbox).run();
+        let result = Consumer::new(client, setup, inbox).and_then(Consumer::run);
         // Nobody waits for the end of a service that was dropped.
         let _ = tell_end.send(result);
     });
@@ -150,6 +152,7 @@ struct Consumer {
     reports: Vec<Report>,
     packer: Packer,
     commits: Commits,
+    courier: Courier,
     /// Where the next round of reading begins, so that each partition gets its turn first.
     turn: usize,
     stopping: Option<Instant>,
@@ -169,14 +172,19 @@ impl InWork {
 }
 
 impl Consumer {
-    fn new(client: Client, setup: Setup, inbox: Arc<Inbox>) -> Consumer {
+    fn new(client: Client, setup: Setup, inbox: Arc<Inbox>) -> Result<Consumer, ConsumerError> {
         let group = setup.group;
+        let client = Arc::new(client);
+        let courier = Courier::start(Arc::clone(&client), Arc::clone(&inbox)).map_err(|error| {
+            ConsumerError::Start { group: group.name.clone(), reason: error.to_string() }
+        })?;
         let lanes = Lanes::start(&setup.runtime, Arc::clone(&group), inbox.clone());
         let health = group.meters.stats().health();
         health.set(check_name(&group), Some("it has not joined its group yet".to_owned()));
-        Consumer {
-            client: Arc::new(client),
+        Ok(Consumer {
+            client,
             commits: Commits::new(&group),
+            courier,
             group,
             start: setup.start,
             inbox,
@@ -190,7 +198,7 @@ impl Consumer {
             packer: Packer::default(),
             turn: 0,
             stopping: None,
-        }
+        })
     }
 
     fn run(mut self) -> Result<(), ConsumerError> {
@@ -294,6 +302,7 @@ impl Consumer {
         self.client.context().close();
         // Queues hold the client; its last owner closes it, which serves callbacks until then.
         self.partitions.clear();
+        self.courier.end();
         drop(self.client);
     }
 

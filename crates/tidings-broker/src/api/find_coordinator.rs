@@ -1,6 +1,7 @@
 //! FindCoordinator (key 10): which node coordinates a group. There is one node.
 //!
-//! Transactions are not offered, so nobody coordinates them: key type 1 is refused.
+//! Transactions are not offered, so nobody coordinates them: key type 1 is refused with the error
+//! that clients take as final. They would repeat any other one until their time-out.
 
 use std::ops::RangeInclusive;
 
@@ -41,7 +42,7 @@ fn find(broker: &Shared, key_type: i8, key: StrBytes) -> Coordinator {
     if key_type != GROUP {
         let text = StrBytes::from_static_str("this broker does not offer transactions");
         return coordinator
-            .with_error_code(ResponseError::InvalidRequest.code())
+            .with_error_code(ResponseError::TransactionalIdAuthorizationFailed.code())
             .with_error_message(Some(text))
             .with_node_id(BrokerId(-1))
             .with_port(-1);

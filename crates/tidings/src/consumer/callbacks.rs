@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::inbox::Inbox;
 
-/// What the client told.
+/// What the client told, and the courier of commits.
 pub(super) enum Event {
     Assigned(TopicPartitionList),
     Revoked(TopicPartitionList),
@@ -71,9 +71,5 @@ impl ConsumerContext for Callbacks {
         if let Err(error) = answer {
             tracing::debug!(group = self.group, %error, "while closing");
         }
-    }
-
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        self.inbox.push_event(Event::Committed(result));
     }
 }

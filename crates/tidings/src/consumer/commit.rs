@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{CommitMode, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{Consumer, Partition};
 use crate::lanes::Group;
-use crate::service::limits::{BROKER_CALL, COMMIT_INTERVAL};
+use crate::service::limits::COMMIT_INTERVAL;
 
 /// When commits are sent, and what they say about handlers.
 pub(super) struct Commits {
@@ -31,15 +30,11 @@ impl Commits {
         Commits { handlers, names_bytes, sent_at: None, in_flight: false, dirty: false }
     }
 
-    /// How long until the next commit may go; `None` while there is nothing to commit.
+    /// How long until the next commit may go; `None` while there is nothing to commit, or while
+    /// the last one is unanswered: its answer wakes the thread.
     pub(super) fn due_in(&self) -> Option<Duration> {
-        let waits = self.dirty.then(|| self.sent_at.map(|at| at.elapsed()));
+        let waits = (self.dirty && !self.in_flight).then(|| self.sent_at.map(|at| at.elapsed()));
         waits.map(|since| since.map_or(Duration::ZERO, |at| COMMIT_INTERVAL.saturating_sub(at)))
-    }
-
-    /// Whether the one that was sent is still unanswered; an answer that never comes is given up.
-    fn is_blocked(&self) -> bool {
-        self.in_flight && self.sent_at.is_some_and(|at| at.elapsed() < BROKER_CALL)
     }
 }
 
@@ -47,16 +42,17 @@ impl Consumer {
     /// Sends what has changed, one request at a time.
     pub(super) fn commit_if_due(&mut self) {
         self.commits.dirty = self.partitions.iter().any(|partition| partition.dirty);
-        if self.commits.is_blocked() || self.commits.due_in() != Some(Duration::ZERO) {
+        if self.commits.due_in() != Some(Duration::ZERO) {
             return;
         }
         let list = self.commit_list(|_| true);
-        match self.client.commit(&list, CommitMode::Async) {
-            Ok(()) => self.commits.in_flight = true,
-            Err(error) => self.commit_failed(&error),
-        }
+        self.commits.in_flight = true;
         self.commits.sent_at = Some(Instant::now());
         self.commits.dirty = false;
+        if !self.courier.send(list) {
+            self.commits.in_flight = false;
+            self.partitions.iter_mut().for_each(|partition| partition.dirty = true);
+        }
     }
 
     /// Commits everything and waits for the answer.
@@ -70,12 +66,12 @@ impl Consumer {
         if list.count() == 0 {
             return;
         }
-        if let Err(error) = self.client.commit(&list, CommitMode::Sync) {
+        if let Some(Err(error)) = self.courier.bring(list) {
             self.commit_failed(&error);
         }
     }
 
-    /// The client's answer to a commit that was sent.
+    /// The broker's answer to a commit that was sent.
     pub(super) fn committed(&mut self, result: KafkaResult<()>) {
         self.commits.in_flight = false;
         if let Err(error) = result {

@@ -3,6 +3,7 @@
 
 mod derive_mistakes;
 mod embedded_broker;
+mod examples;
 mod handler_mistakes;
 mod publishing;
 mod services;

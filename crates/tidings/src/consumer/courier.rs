@@ -1,0 +1,67 @@
+//! Brings commits to the broker one at a time and in order, on a thread of its own, so that the
+//! consumer's thread need not wait for the answer and still learns it. All commits go this way: one
+//! that took another way could be overtaken by an older one, and the group would move back.
+//!
+//! librdkafka can commit without waiting by itself, but tells nobody how that ended unless a
+//! callback was set, which the Rust binding's way of polling for events does not do.
+
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use rdkafka::consumer::{CommitMode, Consumer as _};
+use rdkafka::error::KafkaResult;
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use super::Client;
+use super::callbacks::Event;
+use super::inbox::Inbox;
+
+pub(super) struct Courier {
+    errands: mpsc::SyncSender<Errand>,
+    thread: JoinHandle<()>,
+}
+
+struct Errand {
+    list: TopicPartitionList,
+    /// Who waits for the answer; without anybody it becomes an event.
+    asks: Option<mpsc::SyncSender<KafkaResult<()>>>,
+}
+
+impl Courier {
+    pub(super) fn start(client: Arc<Client>, inbox: Arc<Inbox>) -> std::io::Result<Courier> {
+        let (errands, waiting) = mpsc::sync_channel::<Errand>(1);
+        let thread = std::thread::Builder::new().name("tidings-commits".to_owned());
+        let thread = thread.spawn(move || {
+            while let Ok(Errand { list, asks }) = waiting.recv() {
+                let result = client.commit(&list, CommitMode::Sync);
+                match asks {
+                    // It waits until it has the answer, so somebody takes it.
+                    Some(asks) => drop(asks.send(result)),
+                    None => inbox.push_event(Event::Committed(result)),
+                }
+            }
+        })?;
+        Ok(Courier { errands, thread })
+    }
+
+    /// Takes a commit along if there is room. Its answer comes as an event.
+    pub(super) fn send(&self, list: TopicPartitionList) -> bool {
+        self.errands.try_send(Errand { list, asks: None }).is_ok()
+    }
+
+    /// Brings a commit behind those that are under way, and waits for its answer. `None` if the
+    /// thread is gone, which only a panic of ours can do.
+    pub(super) fn bring(&self, list: TopicPartitionList) -> Option<KafkaResult<()>> {
+        let (asks, answer) = mpsc::sync_channel(1);
+        self.errands.send(Errand { list, asks: Some(asks) }).ok()?;
+        answer.recv().ok()
+    }
+
+    /// Lets go of the client, which the last owner closes.
+    pub(super) fn end(self) {
+        drop(self.errands);
+        // It has no way to fail; a panic of ours was printed when it happened.
+        let _ = self.thread.join();
+    }
+}
