@@ -15,8 +15,8 @@ macro_rules! examples {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                prints_what_it_should($name, include_str!(concat!("../../examples/", $name, ".out")))
-                    .await;
+                let expected = include_str!(concat!("../../examples/", $name, ".out"));
+                prints_what_it_should($name, expected).await;
             }
         )+
 
