@@ -22,8 +22,8 @@ pub(crate) struct Scope {
     /// Its CloudEvents source.
     pub(crate) source: Arc<str>,
     pub(crate) states: States,
-    /// Publishes as this service; a test without a broker has none.
-    pub(crate) publisher: Option<Publisher>,
+    /// Publishes as this service.
+    pub(crate) publisher: Publisher,
 }
 
 /// One attempt at one event, from which arguments are made.
@@ -100,10 +100,7 @@ impl Context {
     /// A publisher whose events have this event as their cause.
     pub(crate) fn publisher(&mut self) -> Result<Publisher, Fail> {
         let causation = self.causation()?;
-        let publisher = self.scope.publisher.as_ref();
-        publisher.map(|publisher| publisher.caused_by(causation)).ok_or_else(|| {
-            Fail::reject("a test without a broker has no Publisher: return the events instead")
-        })
+        Ok(self.scope.publisher.caused_by(causation))
     }
 
     /// The trace that the event belongs to, by the hop's headers under their usual names, else by

@@ -189,7 +189,7 @@ impl Parts {
             service: service.name.as_str().into(),
             source: source.into(),
             states,
-            publisher: Some(publisher.clone()),
+            publisher: publisher.clone(),
         };
         Parts {
             groups,

@@ -17,11 +17,13 @@ use crate::lanes::outlet::{MemoryOutlet, Outlet};
 use crate::lanes::route::Router;
 use crate::lanes::{Clock, Group, handle};
 use crate::metrics::{Meters, Registry};
+use crate::publisher::{Catcher, Publisher};
 use crate::service::Service;
 use crate::time::Timestamp;
 
 /// A service without a broker: its handlers run as they would, but returned events and dead
-/// letters go into lists, and delays between attempts pass at once.
+/// letters go into lists, and delays between attempts pass at once. What a handler publishes through
+/// its `Publisher` argument is caught, too; it stands before what is returned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -54,6 +56,8 @@ use crate::time::Timestamp;
 pub struct Harness {
     groups: Vec<Arc<Group>>,
     outlet: Arc<MemoryOutlet>,
+    /// What handlers publish by themselves.
+    catcher: Arc<Catcher>,
     skipped_ms: Arc<AtomicU64>,
     offsets: AtomicUsize,
 }
@@ -69,8 +73,10 @@ pub async fn service(service: Service) -> Harness {
     panic::install_hook();
     let outlet = Arc::new(MemoryOutlet::default());
     let skipped_ms = Arc::new(AtomicU64::new(0));
-    let groups = groups_of(service, &outlet, &skipped_ms);
-    Harness { groups, outlet, skipped_ms, offsets: AtomicUsize::new(0) }
+    let catcher = Arc::new(Catcher::default());
+    let publisher = Publisher::caught(Arc::clone(&catcher), &service.source_uri());
+    let groups = groups_of(service, publisher, &outlet, &skipped_ms);
+    Harness { groups, outlet, catcher, skipped_ms, offsets: AtomicUsize::new(0) }
 }
 
 impl Harness {
@@ -108,8 +114,10 @@ impl Harness {
         }
         let after = self.counts();
         let skipped = self.skipped_ms.load(Ordering::Relaxed) - skipped_before;
+        let mut published = self.catcher.take();
+        published.extend(self.outlet.take_published());
         Handled {
-            published: self.outlet.take_published(),
+            published,
             buried: self.outlet.take_buried(),
             handled: after.0 - before.0,
             attempts: after.1 - before.1,
@@ -151,6 +159,7 @@ impl Harness {
 
 fn groups_of(
     mut service: Service,
+    publisher: Publisher,
     outlet: &Arc<MemoryOutlet>,
     skipped_ms: &Arc<AtomicU64>,
 ) -> Vec<Arc<Group>> {
@@ -163,7 +172,7 @@ fn groups_of(
         service: service.name.as_str().into(),
         source: service.source_uri().into(),
         states: std::mem::take(&mut service.states),
-        publisher: None,
+        publisher,
     });
     let registry = Registry::new(&service.name);
     let slots = Arc::new(Semaphore::new(service.concurrency));

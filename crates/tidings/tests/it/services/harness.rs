@@ -82,3 +82,26 @@ async fn a_wrong_expectation_tells_what_came_instead() {
     let t = service(payments().0).await;
     t.handle(placed("a", 7)).await.expect_published(Taken { key: "b".into(), n: 7 });
 }
+
+async fn publishes_by_itself(order: Placed, publisher: Publisher) -> Result<Taken, Fail> {
+    publisher.publish(Taken { key: order.key.clone(), n: 1 }).await?;
+    Ok(Taken { key: order.key, n: 2 })
+}
+
+/// What a handler publishes through its argument is seen like what it returns: before it, with the
+/// same cause, and under an id that a second run gives it again.
+#[tokio::test]
+async fn what_a_handler_publishes_by_itself_is_caught() {
+    let t = service(Service::new("payments").on("charge", publishes_by_itself)).await;
+    let cause = || Draft::of(placed("a", 0)).id("cause-1");
+    let first = t.handle(cause()).await;
+    let events: Vec<_> = first.published().iter().map(|ready| &ready.event).collect();
+    let numbers: Vec<u32> = first.published_of::<Taken>().iter().map(|taken| taken.n).collect();
+    assert_eq!(numbers, [1, 2]);
+    let causes = events.iter().map(|event| event.extensions.get("causationid").unwrap().as_str());
+    assert_eq!(causes.collect::<Vec<_>>(), ["cause-1", "cause-1"]);
+    let ids = |handled: &tidings::test::Handled| -> Vec<String> {
+        handled.published().iter().map(|ready| ready.event.id.to_string()).collect()
+    };
+    assert_eq!(ids(&first), ids(&t.handle(cause()).await));
+}
