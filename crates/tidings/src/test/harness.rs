@@ -22,8 +22,8 @@ use crate::service::Service;
 use crate::time::Timestamp;
 
 /// A service without a broker: its handlers run as they would, but returned events and dead
-/// letters go into lists, and delays between attempts pass at once. What a handler publishes through
-/// its `Publisher` argument is caught, too; it stands before what is returned.
+/// letters go into lists, and delays between attempts pass at once. What a handler publishes
+/// through its `Publisher` argument is caught, too; it stands before what is returned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
