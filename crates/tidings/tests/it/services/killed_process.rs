@@ -1,4 +1,5 @@
-//! Two instances in processes of their own, one of them killed with -9 and started again.
+//! Instances in processes of their own, which get real signals: killed with -9 and started again,
+//! and asked to end.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -6,13 +7,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tidings::config::Settings;
 use tidings::prelude::*;
 use tidings::test::Broker;
 
-use super::rig::{Placed, placed, until};
+use super::rig::{Placed, committed, placed, until};
 
 const KEYS: u32 = 16;
 
@@ -36,10 +37,13 @@ async fn instance_in_a_process_of_its_own() {
     service.run().await.unwrap();
 }
 
-/// One write per event, which a kill leaves whole or not begun.
+/// One write per event, which a kill leaves whole or not begun. The key "hang" never ends.
 async fn charge(order: Placed, State(notes): State<Arc<File>>) -> Result<(), Fail> {
     let line = format!("{} {}\n", order.key, order.n);
     (&*notes).write_all(line.as_bytes())?;
+    if order.key == "hang" {
+        std::future::pending::<()>().await;
+    }
     Ok(())
 }
 
@@ -67,6 +71,17 @@ impl Instance {
         let text = std::fs::read_to_string(&self.notes).unwrap_or_default();
         let whole = text.lines().filter_map(|line| line.split_once(' '));
         whole.map(|(key, n)| (key.to_owned(), n.parse().unwrap())).collect()
+    }
+
+    /// What a supervisor sends to end it.
+    fn terminate(&self) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Its exit code, once it has ended by itself.
+    fn ended(&mut self) -> Option<i32> {
+        self.process.try_wait().unwrap().map(|status| status.code().expect("no signal ended it"))
     }
 
     /// What `kill -9` does.
@@ -130,4 +145,44 @@ async fn a_process_killed_with_9_resumes_under_its_name_and_nothing_is_lost() {
             assert!(numbers.is_sorted(), "{key} out of order: {numbers:?}");
         }
     }
+}
+
+/// SIGTERM lets what runs end, commits and leaves, and the program ends well.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_and_commits() {
+    let broker = Broker::start().await;
+    broker.admin().unwrap().create("orders", 2, &[]).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut instance = Instance::start(&broker, "payments-0", &dir.path().join("notes"));
+    let publisher = broker.publisher().await;
+    for n in 0..100 {
+        publisher.publish(placed(&format!("k{}", n % KEYS), n)).await.unwrap();
+    }
+    until("every event", || instance.handled().len() == 100).await;
+    instance.terminate();
+    until("its end", || instance.ended() == Some(0)).await;
+    let committed: i64 = committed(&broker, "payments", "orders").values().map(|c| c.0).sum();
+    assert_eq!(committed, 100);
+}
+
+/// A handler hangs, and whoever asked does not want to wait for it: a second signal ends at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sigterm_ends_at_once() {
+    let broker = Broker::start().await;
+    broker.admin().unwrap().create("orders", 1, &[]).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut instance = Instance::start(&broker, "payments-0", &dir.path().join("notes"));
+    broker.publisher().await.publish(placed("hang", 0)).await.unwrap();
+    until("the handler", || !instance.handled().is_empty()).await;
+    let asked = Instant::now();
+    // Signals that come together count as one, so it is asked until it has noticed twice.
+    let ended = || {
+        let code = instance.ended();
+        if code.is_none() {
+            instance.terminate();
+        }
+        code.is_some_and(|code| code == 130)
+    };
+    until("its end", ended).await;
+    assert!(asked.elapsed() < Duration::from_secs(20), "it waited for the handler");
 }
