@@ -260,7 +260,8 @@ impl Consumer {
                 Err(ConsumerError::Fatal { group, reason: code.to_string() })
             }
             other => {
-                tracing::warn!(group, error = %other, "the consumer met an error and goes on");
+                // The client has told its error callback already, which warns.
+                tracing::debug!(group, error = %other, "the consumer met an error and goes on");
                 Ok(())
             }
         }
