@@ -1,5 +1,7 @@
 //! Logs for a program's `main`: the library itself writes `tracing` events and installs nothing.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -25,7 +27,13 @@ pub fn init() {
 pub fn init_with(format: LogFormat) {
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours are for eyes: not for a file, a pipe, or somebody who said so (NO_COLOR).
+    let eyes = std::io::stderr().is_terminal();
+    let colours = eyes && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     // An error means that the program has installed its own: that one counts.
     let _ = match format {
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
