@@ -51,7 +51,7 @@ async fn prints_what_it_should(name: &str, expected: &str) {
     let id = child.id();
     let ends = tokio::task::spawn_blocking(move || child.wait_with_output());
     let Ok(ended) = tokio::time::timeout(DEADLINE, ends).await else {
-        let _ = Command::new("kill").arg(id.to_string()).status();
+        let _ = Command::new("sh").args(["-c", &format!("kill {id}")]).status();
         panic!("{name} did not end within {DEADLINE:?}");
     };
     let output = ended.unwrap().unwrap();
