@@ -1,8 +1,8 @@
 //! The group coordinator: who is in which consumer group, and which offsets they committed.
 //!
-//! Membership lives in memory and ends with the process, as Kafka clients expect of a coordinator
-//! that moved: they are told `UNKNOWN_MEMBER_ID` and join again. Committed offsets are kept in a
-//! journal and survive `kill -9`.
+//! Committed offsets and settled generations (who is in, with which part of the work) are kept in a
+//! journal and survive `kill -9`: after a restart members go on as if nothing had happened. A
+//! rebalance that was under way begins anew, since those who had joined are unknown.
 //!
 //! ```text
 //!   request -> Groups --lock--> Coordinator -> Group (state machine)   answers by oneshot
@@ -274,6 +274,24 @@ impl Groups {
         Written::Queued(written)
     }
 
+    /// Queues a generation; its members hear of it when it is written.
+    fn keep(&self, shared: &mut Shared, settled: Change) {
+        let Change::Settle { group, generation } = &settled else { return };
+        let group = group.clone();
+        let bytes = codec::size_bound(generation);
+        if bytes > limits::MAX_GENERATION_BYTES {
+            tracing::error!(
+                %group, bytes, limit = limits::MAX_GENERATION_BYTES,
+                "the members' subscriptions are too large for the group to be kept: subscribe to \
+                 fewer topics, or start fewer members",
+            );
+            return shared.coordinator.not_kept(&group, ResponseError::UnknownServerError);
+        }
+        if let Written::Refused = self.queue(shared, vec![settled]) {
+            shared.coordinator.not_kept(&group, ResponseError::CoordinatorNotAvailable);
+        }
+    }
+
     fn take_pending(&self) -> Vec<Pending> {
         let mut shared = self.lock();
         let count = shared.queue.len().min(limits::MAX_COMMITS_PER_WRITE);
@@ -285,9 +303,14 @@ impl Groups {
         let mut answers = Vec::with_capacity(batch.len());
         self.step(|shared, now| {
             for pending in batch {
-                if written {
-                    for change in pending.changes {
-                        shared.coordinator.apply(change, now);
+                for change in pending.changes {
+                    match change {
+                        change if written => shared.coordinator.apply(change, now),
+                        Change::Settle { group, .. } => {
+                            let error = ResponseError::CoordinatorNotAvailable;
+                            shared.coordinator.not_kept(&group, error);
+                        }
+                        _ => {}
                     }
                 }
                 answers.push(pending.done);
@@ -303,13 +326,16 @@ impl Groups {
     /// The journal's thread panicked: nothing can be written any more.
     fn writer_lost(&self, batch: Vec<Pending>) {
         self.finish(batch, false);
-        let mut shared = self.lock();
-        shared.closed = true;
-        shared.queue.clear();
+        let queued: Vec<Pending> = {
+            let mut shared = self.lock();
+            shared.closed = true;
+            shared.queue.drain(..).collect()
+        };
+        self.finish(queued, false);
     }
 
     fn all_entries(&self) -> Vec<Vec<u8>> {
-        self.lock().coordinator.all_commits().map(|change| codec::encode(&change)).collect()
+        self.lock().coordinator.all_changes().map(|change| codec::encode(&change)).collect()
     }
 
     fn is_closed(&self) -> bool {
@@ -321,6 +347,9 @@ impl Groups {
         let mut shared = self.lock();
         let before = shared.coordinator.next_deadline_ms().unwrap_or(u64::MAX);
         let outcome = step(&mut shared, self.now_ms());
+        for settled in shared.coordinator.take_settled() {
+            self.keep(&mut shared, settled);
+        }
         let after = shared.coordinator.next_deadline_ms().unwrap_or(u64::MAX);
         drop(shared);
         if after < before {

@@ -1,17 +1,18 @@
 //! All groups of this broker with their offsets, the requests that wait, and what is due when.
 //!
 //! No I/O and no clock either: [`super::Groups`] owns one behind a lock, runs its deadlines and
-//! writes its changes.
+//! writes its changes. A member is told its part of a generation when that generation is kept.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use kafka_protocol::error::ResponseError;
 use tokio::sync::oneshot;
 
 use super::group::{
-    Bounds, Caller, Checked, Group, JoinRefused, JoinRequest, Joined, Reply, SyncRequest, Synced,
-    Ticket,
+    Bounds, Caller, Checked, Generation, Group, JoinRefused, JoinRequest, Joined, Reply,
+    SyncRequest, Synced, Ticket,
 };
 use super::ids::{GroupName, InstanceId, MemberId};
 use super::limits;
@@ -30,6 +31,8 @@ pub(super) struct Coordinator {
     groups: HashMap<GroupName, Entry>,
     waiting: HashMap<Ticket, Waiting>,
     tickets: u64,
+    /// Generations that are to be kept; see [`Coordinator::take_settled`].
+    settled: Vec<Change>,
     /// May hold times that have moved since; each group's `armed_ms` tells which one counts.
     deadlines: BinaryHeap<Reverse<(u64, GroupName)>>,
     offsets: usize,
@@ -39,6 +42,12 @@ pub(super) struct Entry {
     pub(super) group: Group,
     pub(super) offsets: Offsets,
     armed_ms: Option<u64>,
+    /// The members as they are in the journal.
+    kept: Option<Arc<Generation>>,
+    /// How many generations are on their way into the journal.
+    unkept: usize,
+    /// Answers with a part of those.
+    held: Vec<Reply>,
 }
 
 enum Waiting {
@@ -53,6 +62,7 @@ impl Coordinator {
             groups: HashMap::new(),
             waiting: HashMap::new(),
             tickets: 0,
+            settled: Vec::new(),
             deadlines: BinaryHeap::new(),
             offsets: 0,
         }
@@ -194,6 +204,52 @@ impl Coordinator {
                     self.offsets -= entry.offsets.forget_topic(&topic);
                 }
             }
+            Change::Settle { group, generation } => {
+                self.entry(GroupName::from(&*group), now_ms).kept = Some(generation);
+                self.release(&group, None);
+            }
+        }
+    }
+
+    /// Brings the members back that the journal's changes tell of.
+    pub(super) fn restore(&mut self, now_ms: u64) {
+        let names: Vec<GroupName> = self.groups.keys().cloned().collect();
+        for name in names {
+            let bounds = self.bounds();
+            let Some(entry) = self.groups.get_mut(&name) else { continue };
+            if let Some(kept) = &entry.kept {
+                entry.group = Group::restore(bounds, kept, now_ms);
+                // Nothing happens to the group, but from now on something is due.
+                self.with(&name, |_| ());
+            }
+        }
+    }
+
+    /// The generations that were settled since the last time, to be kept: [`Coordinator::apply`]
+    /// tells that one is, [`Coordinator::not_kept`] that it will not be.
+    pub(super) fn take_settled(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// A generation of this group could not be kept: those who wait for it are told `error`, which
+    /// makes them join again.
+    pub(super) fn not_kept(&mut self, group: &str, error: ResponseError) {
+        self.release(group, Some(error));
+    }
+
+    /// One generation less is on its way; after the last one the answers go out.
+    fn release(&mut self, group: &str, error: Option<ResponseError>) {
+        let Some(entry) = self.groups.get_mut(group) else { return };
+        entry.unkept = entry.unkept.saturating_sub(1);
+        if entry.unkept > 0 && error.is_none() {
+            return;
+        }
+        for reply in std::mem::take(&mut entry.held) {
+            let reply = match (reply, error) {
+                (Reply::Sync(ticket, Ok(_)), Some(error)) => Reply::Sync(ticket, Err(error)),
+                (reply, _) => reply,
+            };
+            answer(&mut self.waiting, reply);
         }
     }
 
@@ -203,15 +259,21 @@ impl Coordinator {
         self.waiting.len()
     }
 
-    /// Every committed position as the change that makes it: what a rewritten journal holds.
-    pub(super) fn all_commits(&self) -> impl Iterator<Item = Change> {
+    /// Everything that is kept as the changes that make it: what a rewritten journal holds.
+    pub(super) fn all_changes(&self) -> impl Iterator<Item = Change> {
         self.groups.iter().flat_map(|(name, entry)| {
-            entry.offsets.iter().map(|(topic, partition, committed)| Change::Commit {
-                group: name.as_str().into(),
-                topic: topic.into(),
-                partition,
-                committed: committed.clone(),
-            })
+            let settled = entry.kept.iter().map(|generation| {
+                let group = name.as_str().into();
+                Change::Settle { group, generation: generation.clone() }
+            });
+            let commits =
+                entry.offsets.iter().map(|(topic, partition, committed)| Change::Commit {
+                    group: name.as_str().into(),
+                    topic: topic.into(),
+                    partition,
+                    committed: committed.clone(),
+                });
+            settled.chain(commits)
         })
     }
 
@@ -276,16 +338,23 @@ impl Coordinator {
     }
 
     fn entry(&mut self, name: GroupName, now_ms: u64) -> &mut Entry {
-        let bounds = Bounds {
-            initial_rebalance_delay_ms: self.config.initial_rebalance_delay_ms,
-            new_member_join_timeout_ms: limits::NEW_MEMBER_JOIN_TIMEOUT_MS,
-            max_members: self.config.max_members,
-        };
+        let bounds = self.bounds();
         self.groups.entry(name).or_insert_with(|| Entry {
             group: Group::new(bounds, now_ms),
             offsets: Offsets::default(),
             armed_ms: None,
+            kept: None,
+            unkept: 0,
+            held: Vec::new(),
         })
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            initial_rebalance_delay_ms: self.config.initial_rebalance_delay_ms,
+            new_member_join_timeout_ms: limits::NEW_MEMBER_JOIN_TIMEOUT_MS,
+            max_members: self.config.max_members,
+        }
     }
 
     fn wait(&mut self, waiting: Waiting) -> Ticket {
@@ -299,8 +368,16 @@ impl Coordinator {
     fn with<T>(&mut self, name: &GroupName, step: impl FnOnce(&mut Group) -> T) -> Option<T> {
         let entry = self.groups.get_mut(name)?;
         let outcome = step(&mut entry.group);
+        if let Some(generation) = entry.group.take_settled() {
+            entry.unkept += 1;
+            let (group, generation) = (name.as_str().into(), Arc::new(generation));
+            self.settled.push(Change::Settle { group, generation });
+        }
         for reply in entry.group.take_replies() {
-            answer(&mut self.waiting, reply);
+            match reply {
+                Reply::Sync(_, Ok(_)) if entry.unkept > 0 => entry.held.push(reply),
+                reply => answer(&mut self.waiting, reply),
+            }
         }
         if let Some(due_ms) = entry.group.next_deadline_ms()
             && entry.armed_ms.is_none_or(|armed_ms| due_ms < armed_ms)

@@ -2,8 +2,9 @@
 //!
 //! Times and fresh member ids come in as arguments. Requests that may have to wait (JoinGroup,
 //! SyncGroup) come with a [`Ticket`]; every ticket is answered exactly once by a [`Reply`], at
-//! once or by a later call. After each call the caller hands out [`Group::take_replies`] and calls
-//! [`Group::tick`] no later than [`Group::next_deadline_ms`].
+//! once or by a later call. After each call the caller keeps what [`Group::take_settled`] returns,
+//! hands out [`Group::take_replies`] and calls [`Group::tick`] no later than
+//! [`Group::next_deadline_ms`].
 //!
 //! ```text
 //!            join                      all joined, or time over
@@ -17,6 +18,7 @@
 //! Sources: KIP-62 (rebalance timeout), KIP-134 (initial delay), KIP-345 (static members),
 //! KIP-394 (member id before joining), KIP-559 (protocol in SyncGroup), KIP-814 (static leader).
 
+mod generation;
 mod join;
 mod liveness;
 mod member;
@@ -33,6 +35,7 @@ use kafka_protocol::error::ResponseError;
 use super::ids::{InstanceId, MemberId, ProtocolName};
 use super::subscription;
 
+pub(crate) use generation::{Generation, SettledMember};
 pub(crate) use join::JoinRequest;
 pub(crate) use member::{Member, Protocol};
 pub(crate) use sync::SyncRequest;
@@ -142,6 +145,8 @@ pub(crate) struct Group {
     arrivals: u64,
     /// When the last member went, or the group was made.
     empty_since_ms: u64,
+    /// A generation was settled that [`Group::take_settled`] has not handed out yet.
+    settled: bool,
     replies: Vec<Reply>,
 }
 
@@ -190,6 +195,7 @@ impl Group {
             expected: BTreeMap::new(),
             arrivals: 0,
             empty_since_ms: now_ms,
+            settled: false,
             replies: Vec::new(),
         }
     }

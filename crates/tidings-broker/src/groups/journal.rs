@@ -1,4 +1,5 @@
-//! Where committed offsets become durable: one writer, one write and one sync for all that waits.
+//! Where committed offsets and members become durable: one writer, one write and one sync for all
+//! that waits.
 
 use std::sync::Arc;
 
@@ -86,7 +87,8 @@ impl Writer {
                 .map_err(|error| OpenGroupsError::Entry { number: number as u64 + 1, error })?;
             coordinator.apply(change, 0);
         }
-        let live_bytes = coordinator.all_commits().map(|c| codec::encode(&c).len() as u64).sum();
+        coordinator.restore(0);
+        let live_bytes = coordinator.all_changes().map(|c| codec::encode(&c).len() as u64).sum();
         Ok(Writer { journal, sync, live_bytes })
     }
 

@@ -47,6 +47,11 @@ pub(crate) const MAX_WAITING_COMMITS: usize = 10_000;
 /// to a thousand topics takes some 100 KiB in each of them.
 pub(crate) const MAX_MEMBER_METADATA_BYTES: usize = 4 << 20;
 
+/// The largest generation that is kept: all that the members of a group said, with their work. A
+/// thousand members of a hundred topics each take a quarter of it; Apache Kafka's bound is one
+/// message, a mebibyte. It must fit an entry of the journal (16 MiB).
+pub(crate) const MAX_GENERATION_BYTES: usize = 8 << 20;
+
 /// A client id is cut to this in member ids and descriptions: it is there for people to read.
 pub(crate) const MAX_CLIENT_ID_BYTES: usize = 255;
 

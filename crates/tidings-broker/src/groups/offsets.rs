@@ -1,7 +1,11 @@
-//! Committed offsets of one group: where each partition's reading is to go on.
+//! Committed offsets of one group: where each partition's reading is to go on. And the changes that
+//! the journal of all groups holds.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::group::Generation;
 
 /// One committed position.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +20,7 @@ pub(crate) struct Committed {
     pub(crate) committed_at_ms: i64,
 }
 
-/// One change to the committed offsets: what the journal holds, in the order of happening.
+/// One change to what is kept of groups: what the journal holds, in the order of happening.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     /// A group committed a position.
@@ -27,6 +31,8 @@ pub(crate) enum Change {
     ForgetGroup { group: Box<str> },
     /// A topic is gone, and every group's positions in it.
     ForgetTopic { topic: Box<str> },
+    /// The members of a group were settled anew.
+    Settle { group: Box<str>, generation: Arc<Generation> },
 }
 
 /// The committed offsets of one group.

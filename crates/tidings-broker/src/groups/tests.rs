@@ -155,7 +155,7 @@ async fn one_that_hung_up_while_it_waited_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn offsets_survive_a_restart_and_members_do_not() {
+async fn offsets_and_members_survive_a_restart() {
     let bed = Bed::new();
     let groups = bed.open().await;
     let member = lead(&groups, "g", 10_000).await;
@@ -163,12 +163,16 @@ async fn offsets_survive_a_restart_and_members_do_not() {
     let positions = vec![position("t", 0, 5), position("t", 1, 7), position("u", 0, 9)];
     assert_eq!(groups.commit(&group("g"), &who, positions).await, [Ok(()); 3]);
     assert_eq!(groups.commit(&group("g"), &who, vec![position("t", 0, 6)]).await, [Ok(())]);
+    let described = groups.describe("g").unwrap();
     // Not closed: as after kill -9.
     drop(groups);
 
     let groups = bed.open().await;
-    assert_eq!(groups.heartbeat(&group("g"), &who), Err(UnknownMemberId));
-    let refused = groups.commit(&group("g"), &who, vec![position("t", 0, 8)]).await;
+    assert_eq!(groups.describe("g").unwrap(), described);
+    assert_eq!(groups.heartbeat(&group("g"), &who), Ok(()));
+    assert_eq!(groups.commit(&group("g"), &who, vec![position("t", 0, 8)]).await, [Ok(())]);
+    let stranger = caller(&"client-of-nowhere".into(), member.generation);
+    let refused = groups.commit(&group("g"), &stranger, vec![position("t", 0, 1)]).await;
     assert_eq!(refused, [Err(UnknownMemberId)]);
     let found: Vec<_> = groups.offsets("g", |offsets| {
         let offsets = offsets.unwrap().iter();
@@ -176,12 +180,53 @@ async fn offsets_survive_a_restart_and_members_do_not() {
     });
     let note = || "note".to_string();
     let expected = [
-        ("t".to_string(), 0, 6, note()),
+        ("t".to_string(), 0, 8, note()),
         ("t".to_string(), 1, 7, note()),
         ("u".to_string(), 0, 9, note()),
     ];
     assert_eq!(found, expected);
     assert_eq!(groups.list().len(), 1);
+    groups.close().await;
+}
+
+/// One that was killed together with the broker has a whole session to come back, not more; and a
+/// generation's number is not given out twice.
+#[tokio::test]
+async fn a_member_that_does_not_come_back_is_evicted_and_its_generation_is_over() {
+    let bed = Bed::new();
+    let groups = bed.open().await;
+    let first = lead(&groups, "g", 100).await;
+    // An orderly end of the broker is no reason to forget its groups either.
+    groups.close().await;
+    let groups = bed.open().await;
+    let second = soon("join", groups.join(&group("g"), join("", 5_000))).await.unwrap();
+    assert_eq!((second.generation, &second.leader), (2, &second.member_id));
+    let late = caller(&first.member_id, first.generation);
+    assert_eq!(groups.heartbeat(&group("g"), &late), Err(UnknownMemberId));
+    groups.leave(&group("g"), &second.member_id, None).unwrap();
+    until("nobody is left", || groups.describe("g").unwrap().state == State::Empty).await;
+    groups.close().await;
+    let groups = bed.open().await;
+    assert_eq!(lead(&groups, "g", 5_000).await.generation, 4, "2, then 3 without members");
+    groups.close().await;
+}
+
+/// The answer waits for the journal: a member that knows its part is in a generation that lasts.
+#[tokio::test]
+async fn nobody_gets_a_part_of_a_generation_that_could_not_be_kept() {
+    let bed = Bed::on(Faulty::new());
+    let groups = bed.open().await;
+    let joined = groups.join(&group("g"), join("", 5_000)).await.unwrap();
+    bed.storage.script(Fault::Sync(1));
+    let request = SyncRequest {
+        caller: caller(&joined.member_id, joined.generation),
+        protocol_type: None,
+        protocol: None,
+        assignments: vec![(joined.member_id.clone(), Bytes::from_static(b"work"))],
+    };
+    let synced = soon("sync", groups.sync(&group("g"), request)).await;
+    assert_eq!(synced, Err(CoordinatorNotAvailable));
+    assert_eq!(groups.lock().coordinator.waiting(), 0);
     groups.close().await;
 }
 

@@ -159,7 +159,7 @@ fn consumer(broker: &Broker, group: &str) -> BaseConsumer {
 }
 
 /// Groups: no initial delay, session timers, MEMBER_ID_REQUIRED on v4+, pending sync, generation
-/// checks on commit, leader first come; offsets survive, members do not; deleting a topic deletes
+/// checks on commit, leader first come; offsets and members survive; deleting a topic deletes
 /// its commits. (Static members and cooperative protocols are the tests above.)
 #[tokio::test(flavor = "multi_thread")]
 async fn pitfall_11_groups_keep_the_small_print_of_the_protocol() {
@@ -218,11 +218,14 @@ async fn pitfall_11_groups_keep_the_small_print_of_the_protocol() {
     });
     let third = a.join("g", JoinAs::new(5, &id));
     assert_eq!((third.generation_id, third.members.len()), (3, 1));
+    assert_eq!(a.sync("g", &id, 3, &[(&id, "all")]), (0, "all".into()));
 
     broker.shutdown().await.unwrap();
     let broker = Broker::start(Config::at(dir.path())).await.unwrap();
     let mut a = Wire::connect(broker.addr());
-    assert_eq!(a.heartbeat("g", &id, 3), ResponseError::UnknownMemberId.code());
+    assert_eq!(a.heartbeat("g", &id, 2), ResponseError::IllegalGeneration.code());
+    assert_eq!(a.heartbeat("g", &id, 3), 0, "members survive");
+    assert_eq!(a.sync("g", &id, 3, &[]), (0, "all".into()), "with their work");
     assert_eq!(a.fetch("g"), 5, "offsets survive");
     admin(&broker).delete_topics(&["t"], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
     create(&broker, "t").await;

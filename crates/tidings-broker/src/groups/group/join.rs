@@ -183,6 +183,7 @@ impl Group {
         match self.phase {
             Phase::Stable { .. } if same_work && self.protocol == self.elect_protocol() => {
                 self.member(&id).joining = None;
+                self.settled = true;
                 let is_leader = self.leader.as_ref() == Some(&id);
                 let members = if is_leader && can_skip { self.roster() } else { Vec::new() };
                 let mut joined = self.joined(&id, members, is_leader && can_skip);

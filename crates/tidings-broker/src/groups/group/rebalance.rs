@@ -117,6 +117,7 @@ impl Group {
         self.protocol = None;
         self.leader = None;
         self.empty_since_ms = now_ms;
+        self.settled = true;
         self.phase = Phase::Empty;
     }
 
@@ -158,7 +159,7 @@ impl Group {
     }
 
     /// The longest time that any member asks for.
-    fn rebalance_timeout_ms(&self) -> u64 {
+    pub(super) fn rebalance_timeout_ms(&self) -> u64 {
         self.members.values().map(|member| member.rebalance_timeout_ms).max().unwrap_or(0)
     }
 }

@@ -73,6 +73,7 @@ impl Group {
             }
         }
         self.phase = Phase::Stable { sync_deadline_ms };
+        self.settled = true;
         let mut ready = Vec::new();
         for member in self.members.values_mut() {
             if let Some(ticket) = member.syncing.take() {

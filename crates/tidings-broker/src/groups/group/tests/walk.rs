@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::script::subscription;
 use crate::groups::group::{
-    Bounds, Caller, Group, JoinRequest, Protocol, Reply, State, SyncRequest, Ticket,
+    Bounds, Caller, Generation, Group, JoinRequest, Protocol, Reply, State, SyncRequest, Ticket,
 };
 use crate::groups::ids::MemberId;
 
@@ -41,6 +41,8 @@ enum Act {
     Wait {
         ms: u64,
     },
+    /// The broker dies and starts again.
+    Restart,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -55,6 +57,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => who().prop_map(|who| Act::Leave { who }),
         1 => (0..3u8).prop_map(|instance| Act::LeaveByName { instance }),
         2 => (0..1_500u64).prop_map(|ms| Act::Wait { ms }),
+        1 => Just(Act::Restart),
     ]
 }
 
@@ -67,6 +70,8 @@ struct Walk {
     /// Every id that was handed out, with the stable name that it came under.
     ids: Vec<(MemberId, Option<u8>)>,
     generation: i32,
+    /// What a broker that dies now would find again.
+    kept: Option<Generation>,
 }
 
 impl Walk {
@@ -83,6 +88,7 @@ impl Walk {
             open: BTreeSet::new(),
             ids: Vec::new(),
             generation: 0,
+            kept: None,
         }
     }
 
@@ -129,6 +135,7 @@ impl Walk {
                 let _ = self.group.leave(&"".into(), Some(&name(*instance)), self.now_ms);
             }
             Act::Wait { ms } => self.wait(*ms),
+            Act::Restart => self.restart(),
         }
         self.look();
     }
@@ -166,8 +173,25 @@ impl Walk {
         self.now_ms = until;
     }
 
+    /// The broker dies and comes back with what was kept: whoever waited hears of it by its socket.
+    fn restart(&mut self) {
+        let bounds = self.group.bounds.clone();
+        self.group = match &self.kept {
+            Some(kept) => Group::restore(bounds, kept, self.now_ms),
+            None => Group::new(bounds, self.now_ms),
+        };
+        self.generation = self.group.generation;
+        self.open.clear();
+    }
+
     /// What must hold after every step.
     fn look(&mut self) {
+        if let Some(settled) = self.group.take_settled() {
+            let restored = Group::restore(self.group.bounds.clone(), &settled, self.now_ms);
+            assert_eq!(restored.state(), self.group.state());
+            assert_eq!(restored.instances, self.group.instances);
+            self.kept = Some(settled);
+        }
         for reply in self.group.take_replies() {
             let ticket = match &reply {
                 Reply::Join(ticket, answer) => {
