@@ -1,154 +1,164 @@
-//! Benchmarks beside Apache Kafka: one machine, one run, the same client against both brokers.
-//! What it prints is a table in Markdown, as it stands in docs/benchmarks.md.
+//! Benchmarks as ratios: both sides in one run on one machine, the same client against each.
+//! A row is a file below `bench/`; what it prints is Markdown, as it stands in docs/benchmarks.md.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+mod brokers;
+mod shop;
 
-use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use crate::Outcome;
-use crate::kafka::{self, Kafka};
-use crate::load;
-use crate::tidings::{self, Broker};
+use serde_json::{Map, Value, json};
 
-/// Enough for Java's compiler to have seen the hot paths; 1 GiB of values.
-const MESSAGES: &str = "1000000";
-const VALUE_BYTES: &str = "1024";
-/// How the latency is measured: a rate that no broker finds hard.
-const LATENCY: [&str; 6] = ["--rate", "1000", "--seconds", "10", "--size", "100"];
-/// Each figure is the best of so many runs: the others only show what else the machine did.
-const RUNS: usize = 2;
+use crate::{Outcome, load, place, tidings};
 
-/// What was measured of one broker.
-#[derive(Debug, Default)]
-struct Measured {
-    broker: &'static str,
-    produced_per_second: f64,
-    consumed_per_second: f64,
-    latency: Value,
+/// What one row needs to run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Few messages, few pairs: shows that everything works, not how fast.
+    pub(crate) quick: bool,
+    /// How often the sides take turns.
+    pub(crate) pairs: usize,
+    /// The binary `tidings`.
+    pub(crate) tidings: PathBuf,
+    /// The load program.
+    pub(crate) load: PathBuf,
 }
 
-/// `cargo xtask bench`.
+/// What one row has measured.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// A heading's text, a paragraph and tables below it.
+    pub(crate) markdown: String,
+    /// The same for programs.
+    pub(crate) figures: Value,
+}
+
+/// One row of the table of benchmarks.
+struct Row {
+    name: &'static str,
+    what: &'static str,
+    run: fn(&Plan) -> Outcome<Section>,
+}
+
+const ROWS: &[Row] = &[
+    Row { name: "shop", what: "the shop's whole sample at full rate", run: shop::run },
+    Row { name: "brokers", what: "produce, consume and latency", run: brokers::run },
+];
+
+/// What the words of the command line ask for.
+#[derive(Debug, Default)]
+struct Words {
+    rows: Vec<String>,
+    quick: bool,
+    resume: bool,
+    pairs: Option<usize>,
+    json: Option<PathBuf>,
+}
+
+/// `cargo xtask bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]`.
 pub(crate) fn command(words: &[String]) -> Outcome {
-    let (mut shop, mut brokers) = (true, true);
-    for word in words {
-        match word.as_str() {
-            "--shop" => brokers = false,
-            "--brokers" => shop = false,
-            other => return Err(format!("`bench` does not know {other}").into()),
+    let words = parse(words)?;
+    let chosen = chosen(&words.rows)?;
+    let plan = Plan {
+        quick: words.quick,
+        pairs: words.pairs.unwrap_or(if words.quick { 1 } else { 7 }),
+        tidings: tidings::build(true)?,
+        load: load::build(true)?,
+    };
+    let kept = place::target().join("xtask").join("bench");
+    fs::create_dir_all(&kept)?;
+    let mut figures = Map::new();
+    let mut failed = Vec::new();
+    for (at, row) in chosen.iter().enumerate() {
+        eprintln!("[{}/{}] {}: {}", at + 1, chosen.len(), row.name, row.what);
+        let file = kept.join(format!("{}.json", row.name));
+        match measure(row, &plan, &file, words.resume) {
+            Ok(section) => {
+                println!("{}\n", section.markdown.trim_end());
+                figures.insert(row.name.to_owned(), section.figures);
+            }
+            Err(error) => {
+                eprintln!("error: {} failed: {error}", row.name);
+                failed.push(row.name);
+            }
         }
     }
-    let binary = tidings::build(true)?;
-    if shop {
-        run_shop(&binary)?;
+    if let Some(file) = words.json {
+        fs::write(file, format!("{:#}\n", Value::Object(figures)))?;
     }
-    if brokers {
-        compare(&binary)?;
-    }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
 }
 
-/// The whole sample of the shop as fast as it goes.
-fn run_shop(binary: &Path) -> Outcome {
-    let started = Instant::now();
-    let output = Command::new(binary)
-        .args(["dev", "--demo", "shop", "--rate", "max", "--exit", "--listen", "127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
-    let wall = started.elapsed().as_secs_f64();
-    let said = load::json(&output.stdout)?;
-    if !output.status.success() {
-        return Err(format!("the shop ended with {}: {said}", output.status).into());
+/// Runs a row and keeps what it measured, or takes what an earlier run has kept.
+fn measure(row: &Row, plan: &Plan, file: &PathBuf, resume: bool) -> Outcome<Section> {
+    if resume && let Ok(text) = fs::read_to_string(file) {
+        let kept: Value = serde_json::from_str(&text)?;
+        let markdown = kept["markdown"].as_str().unwrap_or_default().to_owned();
+        eprintln!("      taken from an earlier run");
+        return Ok(Section { markdown, figures: kept["figures"].clone() });
     }
-    let orders = said["orders"]["placed"].as_u64().ok_or("the shop did not count its orders")?;
-    let services = said["services"].as_object().ok_or("the shop names no services")?;
-    let count = |what: &str| services.values().filter_map(|service| service[what].as_u64()).sum();
-    let (published, received): (u64, u64) = (count("published"), count("received"));
-    let per_second = published as f64 / wall;
-    println!(
-        "| orders | events published | events handled | wall time | events published per second |"
-    );
-    println!("|---|---|---|---|---|");
-    println!("| {orders} | {published} | {received} | {wall:.1} s | {per_second:.0} |");
-    println!("\n{said}\n");
-    Ok(())
+    let began = Instant::now();
+    let section = (row.run)(plan)?;
+    let took = Duration::from_secs(began.elapsed().as_secs());
+    eprintln!("      {took:?}");
+    let kept = json!({ "markdown": section.markdown, "figures": section.figures });
+    fs::write(file, format!("{kept:#}\n"))?;
+    Ok(section)
 }
 
-fn compare(binary: &Path) -> Outcome {
-    let load = load::build(true)?;
-    let mut rows = Vec::new();
-    for (name, durability) in [("embedded, `power`", "power"), ("embedded, `process`", "process")] {
-        let dir = tidings::fresh_dir("bench")?;
-        let broker = Broker::start(binary, &dir.join("data"), &["--durability", durability])?;
-        rows.push(measure(name, binary, &load, broker.bootstrap())?);
-        broker.stop()?;
-        std::fs::remove_dir_all(dir)?;
+fn parse(words: &[String]) -> Outcome<Words> {
+    let mut parsed = Words::default();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--quick" => parsed.quick = true,
+            "--resume" => parsed.resume = true,
+            "--pairs" => parsed.pairs = Some(value()?.parse::<usize>()?.max(1)),
+            "--json" => parsed.json = Some(value()?.into()),
+            flag if flag.starts_with('-') => {
+                return Err(format!("`bench` does not know {flag}").into());
+            }
+            row => parsed.rows.push(row.to_owned()),
+        }
     }
-    for (name, settings) in [
-        ("Apache Kafka 4.3.1, fsync per message set", vec!["log.flush.interval.messages=1"]),
-        ("Apache Kafka 4.3.1, page cache", vec![]),
-    ] {
-        let settings = settings.into_iter().map(str::to_owned).collect();
-        let mut kafka = Kafka::start(&kafka::Options { settings, ..Default::default() })?;
-        let bootstrap = kafka.bootstrap();
-        // Java compiles while it runs: what it does cold is not what it does.
-        fill(binary, &load, &bootstrap, "warm-up")?;
-        load::run(&load, &bootstrap, &["consume", "--topic", "warm-up"])?;
-        rows.push(measure(name, binary, &load, &bootstrap)?);
-        kafka.stop()?;
+    Ok(parsed)
+}
+
+/// The rows that are named, in the table's order; all if none is.
+fn chosen(names: &[String]) -> Outcome<Vec<&'static Row>> {
+    let unknown = |name: &&String| !ROWS.iter().any(|row| row.name.eq_ignore_ascii_case(name));
+    if let Some(name) = names.iter().find(unknown) {
+        let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+        return Err(format!("no row is called {name}; there are {}", known.join(", ")).into());
     }
-    table(&rows);
-    Ok(())
+    let wanted = |row: &Row| names.iter().any(|name| row.name.eq_ignore_ascii_case(name));
+    Ok(ROWS.iter().filter(|row| names.is_empty() || wanted(row)).collect())
 }
 
-fn measure(broker: &'static str, binary: &Path, load: &Path, bootstrap: &str) -> Outcome<Measured> {
-    let mut measured = Measured { broker, ..Default::default() };
-    let rate = |said: Value| said["per_second"].as_f64().unwrap_or_default();
-    for run in 0..RUNS {
-        let topic = format!("bench-{run}");
-        let produced = rate(fill(binary, load, bootstrap, &topic)?);
-        let consumed = rate(load::run(load, bootstrap, &["consume", "--topic", &topic])?);
-        measured.produced_per_second = measured.produced_per_second.max(produced);
-        measured.consumed_per_second = measured.consumed_per_second.max(consumed);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
     }
-    create(binary, bootstrap, "latency")?;
-    let words = [&["latency", "--topic", "latency"][..], &LATENCY].concat();
-    measured.latency = load::run(load, bootstrap, &words)?;
-    eprintln!("{measured:?}");
-    Ok(measured)
-}
 
-/// One partition with a million messages of 1 KiB.
-fn fill(binary: &Path, load: &Path, bootstrap: &str, topic: &str) -> Outcome<Value> {
-    create(binary, bootstrap, topic)?;
-    let words = ["produce", "--topic", topic, "--messages", MESSAGES, "--size", VALUE_BYTES];
-    load::run(load, bootstrap, &words)
-}
+    #[test]
+    fn rows_are_chosen_by_name_and_run_in_the_tables_order() {
+        let names = |text: &str| -> Vec<&str> {
+            chosen(&words(text)).unwrap().iter().map(|row| row.name).collect()
+        };
+        assert_eq!(names("brokers SHOP"), ["shop", "brokers"]);
+        assert_eq!(names("").len(), ROWS.len());
+        assert!(chosen(&words("B99")).is_err_and(|error| error.to_string().contains("shop")));
+    }
 
-fn create(binary: &Path, bootstrap: &str, topic: &str) -> Outcome {
-    let status = Command::new(binary)
-        .args(["topic", "create", topic, "--partitions", "1", "--bootstrap", bootstrap])
-        .stdout(Stdio::null())
-        .status()?;
-    if status.success() { Ok(()) } else { Err(format!("cannot create {topic}").into()) }
-}
-
-/// Figures, and their ratio to the last row: Apache Kafka as most people run it.
-fn table(rows: &[Measured]) {
-    let Some(base) = rows.last() else { return };
-    println!("| broker | produce, messages/s | | consume, messages/s | | p50 | p99 | max |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for row in rows {
-        let produce = row.produced_per_second / base.produced_per_second;
-        let consume = row.consumed_per_second / base.consumed_per_second;
-        let ms = |name: &str| row.latency[name].as_f64().unwrap_or(f64::NAN);
-        let rates = format!(
-            "{:.0} | {produce:.1} × | {:.0} | {consume:.1} ×",
-            row.produced_per_second, row.consumed_per_second
-        );
-        let (p50, p99, max) = (ms("p50_ms"), ms("p99_ms"), ms("max_ms"));
-        println!("| {} | {rates} | {p50:.2} ms | {p99:.2} ms | {max:.1} ms |", row.broker);
+    #[test]
+    fn a_flag_that_nobody_knows_is_no_row() {
+        let parsed = parse(&words("shop --quick --pairs 3 --json out.json")).unwrap();
+        assert_eq!((parsed.quick, parsed.pairs, parsed.rows.len()), (true, Some(3), 1));
+        assert!(parse(&words("--fast")).is_err());
     }
 }

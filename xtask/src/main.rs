@@ -31,8 +31,9 @@ usage: cargo xtask COMMAND
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing acknowledged lost, `broker check` agrees
-  bench [--shop | --brokers]
-            the shop's whole sample at full rate; produce, consume and latency beside Apache Kafka
+  bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]
+            the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
+            an earlier run has measured already
 ";
 
 fn main() -> ExitCode {
