@@ -4,6 +4,8 @@
 
 mod consume;
 mod latency;
+mod null_broker;
+mod payload;
 mod produce;
 mod topic;
 
@@ -32,6 +34,8 @@ enum Command {
     Consume(consume::Arguments),
     /// Time from send to receipt at a steady rate
     Latency(latency::Arguments),
+    /// Be librdkafka's mock broker, whose topics are called `null-PARTITIONS`
+    NullBroker(null_broker::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Command::Produce(arguments) => produce::run(&load.bootstrap, arguments),
         Command::Consume(arguments) => consume::run(&load.bootstrap, arguments),
         Command::Latency(arguments) => latency::run(&load.bootstrap, arguments),
+        Command::NullBroker(arguments) => null_broker::run(arguments),
     };
     match outcome {
         Ok(measured) => {

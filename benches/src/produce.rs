@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use serde_json::{Value, json};
 
-use crate::{Outcome, topic};
+use crate::{Outcome, payload, topic};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -70,19 +70,37 @@ pub(crate) fn tuned(bootstrap: &str) -> ClientConfig {
     config
 }
 
+/// One record to each partition, acknowledged: connections stand, and the producer has its id, for
+/// which librdkafka may wait half a second. Says how many records that were.
+fn warm_up<C: ProducerContext<DeliveryOpaque = ()>>(
+    producer: &BaseProducer<C>,
+    topic: &str,
+    partitions: &[i32],
+) -> Outcome<u64> {
+    for partition in partitions {
+        let record = BaseRecord::<(), [u8]>::to(topic).partition(*partition).payload(b"warm-up");
+        producer.send(record).map_err(|(error, _)| error)?;
+    }
+    producer.flush(Duration::from_secs(30))?;
+    Ok(partitions.len() as u64)
+}
+
 pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
-    topic::partitions(bootstrap, &arguments.topic)?;
     let answers = Arc::new(Answers::default());
     let mut config = tuned(bootstrap);
     if arguments.until_killed {
         config.set("message.timeout.ms", "3000");
     }
     let producer: BaseProducer<Count> = config.create_with_context(Count(answers.clone()))?;
-    let value = vec![b'x'; arguments.size];
+    let values = payload::random(arguments.size);
+    let partitions = topic::partitions(bootstrap, &arguments.topic)?;
+    let warm = warm_up(&producer, &arguments.topic, &partitions)?;
+    answers.acknowledged.fetch_sub(warm, Ordering::Relaxed);
     let started = Instant::now();
     let mut sent = 0;
     while sent < arguments.messages && answers.failed.load(Ordering::Relaxed) == 0 {
-        let mut record = BaseRecord::<(), [u8]>::to(&arguments.topic).payload(&value);
+        let value = payload::slice(&values, arguments.size, sent);
+        let mut record = BaseRecord::<(), [u8]>::to(&arguments.topic).payload(value);
         if let Some(partition) = arguments.partition {
             record = record.partition(partition);
         }
