@@ -35,6 +35,8 @@ const ROWS: &[Row] = &[
     Row { never: &["rdkafka", "kafka-protocol"], ..row("shop", &["tidings"]) },
     // The yardstick and the chores stand beside the house: they run its binary and do not link it.
     row("load", &[]),
+    // With the broker inside only to prove the checker by faults that are switched on in it.
+    Row { optional: &["tidings-broker"], ..row("faults", &["tidings-broker"]) },
     row("xtask", &[]),
 ];
 
