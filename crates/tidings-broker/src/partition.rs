@@ -11,7 +11,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tidings_log::{
     AppendError, Appended, DeleteError, Log, LogConfig, Offset, ReadPlan, RecoveryReport,
     RemovedSegment, SyncError, TimePlan,
@@ -117,7 +117,7 @@ impl Partition {
     /// Appends validated batches. They are safe once [`Partition::durable`] says so.
     pub(crate) fn append(
         self: &Arc<Partition>,
-        records: BytesMut,
+        records: &[u8],
         now_ms: i64,
     ) -> Result<Appended, NotAppended> {
         let mut state = self.state();

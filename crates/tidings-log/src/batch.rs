@@ -335,16 +335,14 @@ pub fn patch_leader_epoch(batch: &mut [u8], epoch: i32) {
     batch[12..16].copy_from_slice(&epoch.to_be_bytes());
 }
 
-/// Turns the batch's timestamps into the time of the append and computes its new checksum.
-///
-/// # Panics
-/// If `batch` is not exactly the bytes of one parsed batch.
-pub fn patch_log_append_time(batch: &mut [u8], now_ms: i64) {
-    let attributes = i16::from_be_bytes(array(batch, 21)) | LOG_APPEND_TIME_BIT;
-    batch[21..23].copy_from_slice(&attributes.to_be_bytes());
-    batch[35..43].copy_from_slice(&now_ms.to_be_bytes());
-    let crc = crc32c::crc32c(&batch[CRC_STARTS_AT..]);
-    batch[17..CRC_STARTS_AT].copy_from_slice(&crc.to_be_bytes());
+/// Turns the batch's timestamps into the time of the append and computes its new checksum; `records`
+/// is all of the batch behind its header.
+pub fn patch_log_append_time(header: &mut [u8; BATCH_HEADER_BYTES], records: &[u8], now_ms: i64) {
+    let attributes = i16::from_be_bytes(array(header, 21)) | LOG_APPEND_TIME_BIT;
+    header[21..23].copy_from_slice(&attributes.to_be_bytes());
+    header[35..43].copy_from_slice(&now_ms.to_be_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&header[CRC_STARTS_AT..]), records);
+    header[17..CRC_STARTS_AT].copy_from_slice(&crc.to_be_bytes());
 }
 
 /// Walks over concatenated batches: the header of each with the range of its bytes. Ends behind the

@@ -12,8 +12,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use bytes::BytesMut;
-
 use crate::limits;
 use crate::offset::Offset;
 use crate::producers::Producers;
@@ -181,13 +179,13 @@ impl Log {
         retention::delete_log(storage, dir)
     }
 
-    /// Appends one or more batches that [`crate::batch::validate`] accepted, with one write. Sets
-    /// their offsets (and times, with `LogAppendTime`), and checks the sequence numbers of
+    /// Appends one or more batches that [`crate::batch::validate`] accepted, with one write. In
+    /// the log they get their offsets (and times, with `LogAppendTime`); it checks the sequence numbers of
     /// idempotent producers. Success means: in the page cache, visible to reads.
     ///
     /// # Errors
     /// [`AppendError`]; after any error nothing of the records is kept.
-    pub fn append(&mut self, records: BytesMut, now_ms: i64) -> Result<Appended, AppendError> {
+    pub fn append(&mut self, records: &[u8], now_ms: i64) -> Result<Appended, AppendError> {
         self.append_batches(records, now_ms)
     }
 

@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn with_the_time_of_the_append_all_records_have_it() {
         let mut bytes = batch(Compression::None);
-        patch_log_append_time(&mut bytes, 500);
+        let (head, behind) = bytes.split_first_chunk_mut().unwrap();
+        patch_log_append_time(head, behind, 500);
         let header = BatchHeader::parse(&bytes).expect("built");
         assert!(crate::batch::verify_crc(&header, &bytes).is_ok());
         let found = find_by_time(&header, &bytes, Offset(102), 400).expect("sound");

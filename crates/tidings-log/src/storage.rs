@@ -28,11 +28,20 @@ pub trait File: Send + Sync + Debug {
     /// Whatever the operating system reports.
     fn read_at(&self, position: u64, buf: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes all of `data` at `position`. On an error any prefix of it may have been written.
+    /// Writes all of `parts`, one behind the other, at `position`: with one call where the system
+    /// allows. On an error any prefix of them may have been written.
     ///
     /// # Errors
     /// [`io::ErrorKind::StorageFull`] when the disk is full, else what the system reports.
-    fn write_at(&self, position: u64, data: &[u8]) -> io::Result<()>;
+    fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()>;
+
+    /// Writes all of `data`, like [`File::write_parts_at`].
+    ///
+    /// # Errors
+    /// As there.
+    fn write_at(&self, position: u64, data: &[u8]) -> io::Result<()> {
+        self.write_parts_at(position, &[data])
+    }
 
     /// Cuts the file (or extends it with zeros) to `size` bytes.
     ///

@@ -12,7 +12,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::PartitionProduceData;
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
@@ -127,7 +127,7 @@ fn append_one(
     let records = data.records.unwrap_or_default();
     check(&records, max_bytes)?;
     let bytes = records.len();
-    match partition.append(BytesMut::from(&records[..]), now_ms) {
+    match partition.append(&records, now_ms) {
         Ok(appended) => {
             broker.memory.appended(bytes);
             Ok((partition, appended))

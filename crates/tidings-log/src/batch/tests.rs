@@ -92,7 +92,8 @@ fn patches_outside_the_checksum_keep_it_and_the_append_time_renews_it() {
     assert_eq!((header.base_offset, header.leader_epoch), (Offset(1 << 40), 9));
     assert!(validate(&batch, LIMIT).is_ok());
     assert_eq!(header.crc, BatchHeader::parse(&sample()).expect("built").crc);
-    patch_log_append_time(&mut batch, 5_000);
+    let (head, behind) = batch.split_first_chunk_mut().unwrap();
+    patch_log_append_time(head, behind, 5_000);
     let header = BatchHeader::parse(&batch).expect("patched");
     assert!(header.is_log_append_time() && header.max_timestamp == 5_000);
     assert!(validate(&batch, LIMIT).is_ok());

@@ -1,14 +1,16 @@
 //! Appending: check the producers, set the offsets, one write, then take note; and rolling.
+//!
+//! A batch's records go to the file from wherever the caller has them; only the header, in which the
+//! offset stands, is copied.
 
 use std::ops::Range;
 use std::sync::Arc;
-
-use bytes::BytesMut;
 
 use super::{AppendError, Appended, Log, TimestampType};
 use crate::batch::{
     BatchError, BatchHeader, batches, patch_base_offset, patch_leader_epoch, patch_log_append_time,
 };
+use crate::limits::BATCH_HEADER_BYTES;
 use crate::offset::Offset;
 use crate::producers::{self, SequenceError, Sequenced, Staged, Verdict};
 use crate::segment::{Segment, SegmentIndex};
@@ -20,12 +22,12 @@ const LEADER_EPOCH: i32 = 0;
 impl Log {
     pub(super) fn append_batches(
         &mut self,
-        mut records: BytesMut,
+        records: &[u8],
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         self.refuse_if_fenced()?;
         let mut found: Vec<(BatchHeader, Range<usize>)> =
-            batches(&records).collect::<Result<_, BatchError>>()?;
+            batches(records).collect::<Result<_, BatchError>>()?;
         self.assign_offsets(&mut found)?;
         if let Some(duplicate) = self.check_producers(&found)? {
             return Ok(duplicate);
@@ -35,8 +37,8 @@ impl Log {
         if full && !active.is_empty() {
             self.roll()?;
         }
-        let log_append_time = self.patch(&mut records, &mut found, now_ms);
-        self.write(&records)?;
+        let (headers, log_append_time) = self.headers(records, &mut found, now_ms);
+        self.write(&parts(records, &found, &headers))?;
         self.take_note(&found, now_ms);
         let (first, last) = (&found[0].0, &found[found.len() - 1].0);
         Ok(Appended {
@@ -111,31 +113,34 @@ impl Log {
         }))
     }
 
-    fn patch(
+    /// The headers as they are to be written, and the time of the append if the log sets one.
+    fn headers(
         &self,
-        records: &mut BytesMut,
+        records: &[u8],
         found: &mut [(BatchHeader, Range<usize>)],
         now_ms: i64,
-    ) -> Option<i64> {
+    ) -> (Vec<[u8; BATCH_HEADER_BYTES]>, Option<i64>) {
         let append_time = self.config.timestamp_type == TimestampType::LogAppendTime;
-        for (header, range) in found {
-            let batch = &mut records[range.clone()];
-            patch_base_offset(batch, header.base_offset);
-            patch_leader_epoch(batch, LEADER_EPOCH);
+        let headers = found.iter_mut().map(|(header, range)| {
+            let (bytes, behind) = split(&records[range.clone()]);
+            let mut bytes = *bytes;
+            patch_base_offset(&mut bytes, header.base_offset);
+            patch_leader_epoch(&mut bytes, LEADER_EPOCH);
             if append_time {
-                patch_log_append_time(batch, now_ms);
+                patch_log_append_time(&mut bytes, behind, now_ms);
                 header.max_timestamp = now_ms;
             }
-        }
-        append_time.then_some(now_ms)
+            bytes
+        });
+        (headers.collect(), append_time.then_some(now_ms))
     }
 
     /// One write behind the last whole batch. If it fails, what was written of it is cut off before
     /// anything else happens, or the log takes nothing more.
-    fn write(&mut self, records: &[u8]) -> Result<(), AppendError> {
+    fn write(&mut self, parts: &[&[u8]]) -> Result<(), AppendError> {
         let active = self.active();
         let (size, lazy) = (active.size, Arc::clone(&active.file));
-        let error = match lazy.open().and_then(|file| file.write_at(size, records)) {
+        let error = match lazy.open().and_then(|file| file.write_parts_at(size, parts)) {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
@@ -192,6 +197,24 @@ impl Log {
         self.dir_changes += 1;
         Ok(())
     }
+}
+
+/// What is written of each batch: its new header, and the rest as it came.
+fn parts<'a>(
+    records: &'a [u8],
+    found: &[(BatchHeader, Range<usize>)],
+    headers: &'a [[u8; BATCH_HEADER_BYTES]],
+) -> Vec<&'a [u8]> {
+    let batches = found.iter().zip(headers);
+    let parts = batches.flat_map(|((_, range), header)| {
+        let (_, behind) = split(&records[range.clone()]);
+        [&header[..], behind]
+    });
+    parts.collect()
+}
+
+fn split(batch: &[u8]) -> (&[u8; BATCH_HEADER_BYTES], &[u8]) {
+    batch.split_first_chunk().expect("a parsed batch has a header")
 }
 
 fn refusal(producer_id: i64, error: SequenceError) -> AppendError {

@@ -1,12 +1,18 @@
 //! Storage on the real disk, below one root directory.
 
 use std::fs;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::errno::Errno;
+use nix::sys::uio::pwritev;
+
 use super::{Entry, File, OpenMode, Storage};
+
+/// The most parts of one call (IOV_MAX of Linux and macOS).
+const MAX_PARTS: usize = 1_024;
 
 /// Files below a root directory of the operating system.
 #[derive(Clone, Debug)]
@@ -115,8 +121,27 @@ impl File for DiskFile {
         Ok(done)
     }
 
-    fn write_at(&self, position: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(data, position)
+    fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
+        let mut position = position;
+        for some in parts.chunks(MAX_PARTS) {
+            let mut slices: Vec<IoSlice<'_>> = some.iter().map(|part| IoSlice::new(part)).collect();
+            let mut left = &mut slices[..];
+            // Empty parts in front are passed by here, so that "nothing written" means an error.
+            IoSlice::advance_slices(&mut left, 0);
+            while !left.is_empty() {
+                let at = i64::try_from(position).map_err(|_| io::ErrorKind::FileTooLarge)?;
+                match pwritev(&self.0, left, at) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => {
+                        position += written as u64;
+                        IoSlice::advance_slices(&mut left, written);
+                    }
+                    Err(Errno::EINTR) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(())
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {

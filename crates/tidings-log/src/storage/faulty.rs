@@ -280,12 +280,13 @@ impl File for FaultyFile {
         self.live.read_at(position, buf)
     }
 
-    fn write_at(&self, position: u64, data: &[u8]) -> io::Result<()> {
+    fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
         if let Err(error) = self.state().write() {
+            let data = parts.concat();
             self.live.write_at(position, &data[..data.len() / 2])?;
             return Err(error);
         }
-        self.live.write_at(position, data)
+        self.live.write_parts_at(position, parts)
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {

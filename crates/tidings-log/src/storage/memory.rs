@@ -212,21 +212,21 @@ impl File for MemoryFile {
         Ok(count)
     }
 
-    fn write_at(&self, position: u64, bytes: &[u8]) -> io::Result<()> {
+    fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
         let mut data = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let start = usize::try_from(position).map_err(|_| io::ErrorKind::StorageFull)?;
-        if bytes.is_empty() {
-            return Ok(());
+        let mut start = usize::try_from(position).map_err(|_| io::ErrorKind::StorageFull)?;
+        for bytes in parts.iter().filter(|part| !part.is_empty()) {
+            let end = start + bytes.len();
+            if start == data.len() {
+                data.extend_from_slice(bytes);
+            } else {
+                if end > data.len() {
+                    data.resize(end, 0);
+                }
+                data[start..end].copy_from_slice(bytes);
+            }
+            start = end;
         }
-        if start == data.len() {
-            data.extend_from_slice(bytes);
-            return Ok(());
-        }
-        let end = start + bytes.len();
-        if end > data.len() {
-            data.resize(end, 0);
-        }
-        data[start..end].copy_from_slice(bytes);
         Ok(())
     }
 

@@ -57,7 +57,7 @@ fn many_batches_over_many_segments() {
         for n in 0..200 {
             let size = 1 + n % 7;
             let appended =
-                log.append(BatchBuilder::filled(size, 20, n as i64).build(), 0).expect("room");
+                log.append(&BatchBuilder::filled(size, 20, n as i64).build(), 0).expect("room");
             assert_eq!(appended.last_offset, appended.base_offset.plus(size as i64 - 1));
             expected.push(appended.base_offset.value());
             if n % 50 == 49 {
@@ -89,7 +89,7 @@ fn limits_of_a_read() {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let mut log = open(&storage);
     for _ in 0..5 {
-        log.append(BatchBuilder::filled(2, 50, 1).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(2, 50, 1).build(), 0).expect("room");
     }
     let size = BatchBuilder::filled(2, 50, 1).build().len();
     assert_eq!(offsets(&log, 0, 2 * size, 10), [0, 2]);

@@ -13,7 +13,7 @@ fn counts_start_end_and_a_torn_tail() {
     let data = DataDir::open(dir.path()).expect("it is free");
     let (mut log, _) = Log::open(data.storage(), DIR, small()).expect("it opens");
     for n in 0..60 {
-        log.append(BatchBuilder::filled(3, 40, n).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(3, 40, n).build(), 0).expect("room");
     }
     log.delete_before(tidings_log::Offset(100)).expect("in range");
     sync(&mut log);
@@ -48,7 +48,7 @@ fn every_flipped_bit_of_a_small_log_is_found() {
     let config = tidings_log::LogConfig { segment_bytes: 1024, ..small() };
     let (mut log, _) = open_memory(&memory, config);
     for n in 0..20 {
-        log.append(BatchBuilder::filled(2, 20, n.into()).producer(1, 0, n * 2).build(), 0)
+        log.append(&BatchBuilder::filled(2, 20, n.into()).producer(1, 0, n * 2).build(), 0)
             .expect("room");
     }
     log.delete_before(tidings_log::Offset(3)).expect("in range");

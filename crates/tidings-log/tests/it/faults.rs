@@ -40,7 +40,7 @@ fn script(faulty: &Faulty) -> Told {
     };
     for n in 0..24 {
         let mut batch = BatchBuilder::filled(1, 10 + n * 29 % 200, n as i64).build();
-        match log.append(batch.clone(), 0) {
+        match log.append(&batch, 0) {
             Ok(appended) => {
                 tidings_log::batch::patch_base_offset(&mut batch, appended.base_offset);
                 tidings_log::batch::patch_leader_epoch(&mut batch, 0);
@@ -162,10 +162,10 @@ fn a_full_disk_is_no_end_once_there_is_room_again() {
     let faulty = Faulty::new();
     let (mut log, _) = open(Arc::new(faulty.clone()), config());
     let batch = BatchBuilder::filled(1, 300, 1).build();
-    log.append(batch.clone(), 0).expect("room");
+    log.append(&batch, 0).expect("room");
     faulty.script(Fault::FullFrom(1));
     for _ in 0..3 {
-        let error = log.append(batch.clone(), 0).expect_err("the disk is full");
+        let error = log.append(&batch, 0).expect_err("the disk is full");
         assert_eq!(error, AppendError::DiskFull { log: DIR.to_owned() });
         assert!(error.to_string().contains("takes no records until space is freed"));
         assert_eq!(log.end(), Offset(1));
@@ -175,7 +175,7 @@ fn a_full_disk_is_no_end_once_there_is_room_again() {
     assert_eq!(log.fenced(), None);
     faulty.heal();
     for _ in 0..20 {
-        log.append(batch.clone(), 0).expect("there is room again");
+        log.append(&batch, 0).expect("there is room again");
     }
     sync(&mut log);
     assert_eq!(bytes_from(&log, Offset(0)).len(), 21 * batch.len());
@@ -190,7 +190,7 @@ fn what_was_not_synced_is_not_called_trusted() {
     let faulty = Faulty::new();
     let (mut log, _) = open(Arc::new(faulty.clone()), config());
     for _ in 0..5 {
-        log.append(BatchBuilder::filled(1, 900, 1).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 900, 1).build(), 0).expect("room");
     }
     faulty.script(Fault::Sync(1));
     log.plan_sync().run().expect_err("the first sync fails");
@@ -207,10 +207,10 @@ fn plans_may_end_in_any_order() {
     let (mut log, _) = open(Arc::new(faulty.clone()), config());
     let batch = BatchBuilder::filled(1, 900, 1).build();
     for _ in 0..3 {
-        log.append(batch.clone(), 0).expect("room");
+        log.append(&batch, 0).expect("room");
     }
     let earlier = log.plan_sync();
-    log.append(batch.clone(), 0).expect("room");
+    log.append(&batch, 0).expect("room");
     let end = log.plan_sync().run().expect("synced");
     let (cut, _) = open_memory(&faulty.after_power_cut(), config());
     assert_eq!((end, cut.end()), (Offset(4), Offset(4)));

@@ -33,7 +33,7 @@ fn build() -> Memory {
         let builder =
             BatchBuilder::filled(1 + n as usize % 3, 40, 1_700_000_000_000 + i64::from(n));
         let sequence = (0..n).map(|before| 1 + before % 3).sum();
-        log.append(builder.producer(1001, 2, sequence).build(), 1_700_000_000_500).expect("room");
+        log.append(&builder.producer(1001, 2, sequence).build(), 1_700_000_000_500).expect("room");
     }
     log.delete_before(Offset(3)).expect("in range");
     log.close().expect("closed");

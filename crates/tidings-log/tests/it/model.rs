@@ -194,7 +194,7 @@ fn append(log: &mut Log, model: &mut Model, batches: &[(usize, usize)]) {
         all.extend_from_slice(&batch);
         model.append(batch, *records as i64);
     }
-    let appended = log.append(all, model.now_ms).expect("there is room");
+    let appended = log.append(&all, model.now_ms).expect("there is room");
     assert_eq!((appended.base_offset, appended.duplicate), (Offset(first), false));
 }
 
@@ -202,7 +202,8 @@ fn produce(log: &mut Log, model: &mut Model, again: bool) {
     let batch = |first| BatchBuilder::filled(2, 9, 1000).producer(5, 0, first).build();
     match model.produced.filter(|_| again) {
         Some((first, base)) => {
-            let appended = log.append(batch(first), model.now_ms).expect("a duplicate is answered");
+            let appended =
+                log.append(&batch(first), model.now_ms).expect("a duplicate is answered");
             assert_eq!((appended.base_offset, appended.duplicate), (Offset(base), true));
         }
         None => {
@@ -210,7 +211,7 @@ fn produce(log: &mut Log, model: &mut Model, again: bool) {
             let first = known.map_or(0, |newest| newest.last + 1);
             assert!(model.produced.is_none_or(|(newest, _)| newest + 2 == first));
             model.produced = Some((first, model.end));
-            let appended = log.append(batch(first), model.now_ms).expect("in sequence");
+            let appended = log.append(&batch(first), model.now_ms).expect("in sequence");
             assert_eq!((appended.base_offset.value(), appended.duplicate), (model.end, false));
             model.append(batch(first), 2);
         }

@@ -19,7 +19,7 @@ fn written() -> (String, Vec<u8>, Vec<usize>) {
     for n in 0..90 {
         let bytes = BatchBuilder::filled(1 + n % 3, n * 37 % 900, n as i64).build();
         ends.push(ends[ends.len() - 1] + bytes.len());
-        log.append(bytes, 0).expect("room");
+        log.append(&bytes, 0).expect("room");
     }
     drop(log);
     let path = format!("{DIR}/00000000000000000000.log");
@@ -102,7 +102,7 @@ fn a_changed_tail_is_noticed_after_a_clean_shutdown() {
     let memory = Memory::new();
     let (mut log, _) = open_memory(&memory, LogConfig::default());
     for n in 0..200 {
-        log.append(BatchBuilder::filled(2, 700, n).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(2, 700, n).build(), 0).expect("room");
     }
     let before = bytes_from(&log, log.start());
     log.close().expect("closed");
@@ -129,7 +129,7 @@ fn whole_batches_behind_a_damaged_one_are_kept_aside() {
     let memory = Memory::new();
     let (mut log, _) = open_memory(&memory, LogConfig::default());
     for n in 0..10 {
-        log.append(BatchBuilder::filled(1, 50, n).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 50, n).build(), 0).expect("room");
     }
     drop(log);
     let path = format!("{DIR}/00000000000000000000.log");
@@ -144,7 +144,7 @@ fn whole_batches_behind_a_damaged_one_are_kept_aside() {
     let kept = memory.content(&report.kept_aside[0]).expect("it was written");
     assert_eq!(kept, content[32 + batch * 4..]);
     assert!(report.notes.iter().any(|note| note.contains("torn at byte")), "{report:?}");
-    log.append(BatchBuilder::filled(1, 50, 0).build(), 0).expect("room");
+    log.append(&BatchBuilder::filled(1, 50, 0).build(), 0).expect("room");
     drop(log);
     let (log, report) = open_memory(&memory, LogConfig::default());
     assert!(report.is_clean());
@@ -157,11 +157,11 @@ fn sealed() -> (Memory, Vec<i64>) {
     let memory = Memory::new();
     let (mut log, _) = open_memory(&memory, small());
     for n in 0..100 {
-        log.append(BatchBuilder::filled(1 + n % 4, 40, n as i64).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1 + n % 4, 40, n as i64).build(), 0).expect("room");
     }
     sync(&mut log);
     for n in 0..5 {
-        log.append(BatchBuilder::filled(1, 40, n).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 40, n).build(), 0).expect("room");
     }
     let all = base_offsets(&log);
     (memory, all)
@@ -258,7 +258,7 @@ fn a_lost_middle_ends_the_log_there_and_the_rest_is_kept_aside() {
     let memory = Memory::new();
     let (mut log, _) = open_memory(&memory, small());
     for n in 0..100 {
-        log.append(BatchBuilder::filled(1, 40, n).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 40, n).build(), 0).expect("room");
     }
     drop(log);
     // Nothing was synced; the power went, and the second of the segments lost its end.
@@ -271,7 +271,7 @@ fn a_lost_middle_ends_the_log_there_and_the_rest_is_kept_aside() {
     let end = log.end().value();
     assert_eq!(base_offsets(&log), (0..end).collect::<Vec<_>>());
     for _ in 0..100 {
-        log.append(BatchBuilder::filled(1, 40, 0).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 40, 0).build(), 0).expect("room");
     }
     assert_eq!(log.end().value(), end + 100);
     drop(log);
@@ -288,7 +288,7 @@ fn a_segment_that_was_just_begun_is_no_trouble() {
         memory.put(&format!("{DIR}/{last:020}.log"), content);
         let (mut log, _) = open_memory(&memory, small());
         assert_eq!(base_offsets(&log), all);
-        log.append(BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
         drop(log);
         let (log, report) = open_memory(&memory, small());
         assert!(report.is_clean(), "{report:?}");
@@ -331,7 +331,7 @@ fn producers_survive_a_kill_with_and_without_their_snapshots() {
         let (mut log, _) = open_memory(&memory, small());
         for n in 0..100 {
             let batch = BatchBuilder::filled(2, 30, 5).producer(4, 1, n * 2);
-            log.append(batch.build(), 1_000).expect("in sequence");
+            log.append(&batch.build(), 1_000).expect("in sequence");
         }
         if synced {
             sync(&mut log);
@@ -344,13 +344,13 @@ fn producers_survive_a_kill_with_and_without_their_snapshots() {
         }
         let (mut log, _) = open_memory(&memory, small());
         let again = BatchBuilder::filled(2, 30, 5).producer(4, 1, 196).build();
-        let appended = log.append(again, 0).expect("a duplicate is answered");
+        let appended = log.append(&again, 0).expect("a duplicate is answered");
         assert!(appended.duplicate && appended.base_offset.value() == 196, "{appended:?}");
         let gap = BatchBuilder::filled(2, 30, 5).producer(4, 1, 202).build();
-        let error = log.append(gap, 0).expect_err("200 is missing");
+        let error = log.append(&gap, 0).expect_err("200 is missing");
         assert!(matches!(error, AppendError::OutOfOrderSequence { expected: 200, .. }), "{error}");
         let old = BatchBuilder::filled(2, 30, 5).producer(4, 0, 0).build();
-        let error = log.append(old, 0).expect_err("epoch 1 is in force");
+        let error = log.append(&old, 0).expect_err("epoch 1 is in force");
         assert!(matches!(error, AppendError::InvalidProducerEpoch { current: 1, .. }), "{error}");
     }
 }
@@ -362,7 +362,7 @@ fn checkpoints_bound_what_is_read_of_the_active_segment() {
     let (mut log, _) = open_memory(&memory, config.clone());
     for n in 0..100 {
         let batch = BatchBuilder::filled(2, 500, n.into()).producer(3, 0, n * 2);
-        log.append(batch.build(), 0).expect("room");
+        log.append(&batch.build(), 0).expect("room");
         sync(&mut log);
     }
     let all = bytes_from(&log, log.start());
@@ -372,7 +372,7 @@ fn checkpoints_bound_what_is_read_of_the_active_segment() {
     assert!(report.scanned_bytes <= 12_000, "{report:?}");
     assert!(report.is_clean() && bytes_from(&log, log.start()) == all);
     assert_eq!(log.producers().find(3).expect("replayed").batches().len(), 5);
-    log.append(BatchBuilder::filled(2, 500, 7).producer(3, 0, 200).build(), 0).expect("in order");
+    log.append(&BatchBuilder::filled(2, 500, 7).producer(3, 0, 200).build(), 0).expect("in order");
     let snapshots = memory.paths().iter().filter(|p| p.ends_with(".producers")).count();
     assert_eq!(snapshots, 2, "older ones are removed");
 }
@@ -391,7 +391,7 @@ fn a_gibibyte_opens_within_a_tenth_of_a_second_after_a_kill() {
     let (mut log, _) = open(Arc::clone(&storage), config.clone());
     let batch = BatchBuilder::filled(100, 1000, 5).build();
     while log.size_bytes() < 1024 * 1024 * 1024 / 10 {
-        log.append(batch.clone(), 0).expect("room");
+        log.append(&batch, 0).expect("room");
         if log.wants_sync() {
             sync(&mut log);
         }

@@ -10,7 +10,7 @@ use crate::kit::{base_offsets, open_memory, small, sync};
 fn timed(memory: &Memory, config: LogConfig, count: i64) -> Log {
     let (mut log, _) = open_memory(memory, config);
     for n in 0..count {
-        log.append(BatchBuilder::filled(1, 100, n * 10).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 100, n * 10).build(), 0).expect("room");
     }
     log
 }
@@ -31,7 +31,7 @@ fn by_age_whole_segments_go_oldest_first() {
     assert!(!removed.is_empty(), "the active segment goes when all of it is too old");
     assert_eq!((log.start(), log.end()), (Offset(100), Offset(100)));
     assert!(log.retain(10_000).is_empty());
-    log.append(BatchBuilder::filled(1, 1, 10_000).build(), 0).expect("room");
+    log.append(&BatchBuilder::filled(1, 1, 10_000).build(), 0).expect("room");
     drop(log);
     let (log, report) = open_memory(&memory, small());
     assert!(report.is_clean());
@@ -51,7 +51,7 @@ fn records_without_a_timestamp_are_kept() {
     let memory = Memory::new();
     let config = LogConfig { retention_ms: Some(1), ..small() };
     let (mut log, _) = open_memory(&memory, config);
-    log.append(BatchBuilder::filled(1, 1, -1).build(), 0).expect("room");
+    log.append(&BatchBuilder::filled(1, 1, -1).build(), 0).expect("room");
     assert!(log.retain(i64::MAX).is_empty());
 }
 
@@ -87,7 +87,7 @@ fn deleted_records_stay_deleted() {
     drop(log);
     let (mut log, _) = open_memory(&memory, small());
     assert_eq!((log.start(), log.end()), (Offset(100), Offset(100)));
-    let appended = log.append(BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
+    let appended = log.append(&BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
     assert_eq!((appended.base_offset, appended.log_start), (Offset(100), Offset(100)));
 }
 
@@ -122,7 +122,7 @@ fn a_deleted_log_is_gone() {
     let mut log = timed(&memory, small(), 100);
     let plan = {
         sync(&mut log);
-        log.append(BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
+        log.append(&BatchBuilder::filled(1, 1, 1).build(), 0).expect("room");
         log.plan_sync()
     };
     drop(log);

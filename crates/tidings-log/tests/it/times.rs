@@ -20,7 +20,7 @@ fn appended(memory: &Memory, batches: &[(Vec<i64>, u8)]) -> (Log, Vec<i64>) {
             _ => Compression::None,
         };
         let batch = stamps.iter().fold(BatchBuilder::new(), |b, t| b.record(*t, None, Some(b"v")));
-        log.append(batch.compression(compression).build(), 0).expect("room");
+        log.append(&batch.compression(compression).build(), 0).expect("room");
         times.extend_from_slice(stamps);
     }
     (log, times)
@@ -72,7 +72,7 @@ fn with_the_time_of_the_append_the_records_own_times_do_not_count() {
     let config = LogConfig { timestamp_type: TimestampType::LogAppendTime, ..small() };
     let (mut log, _) = open_memory(&Memory::new(), config);
     for now in [1_000, 2_000] {
-        let appended = log.append(BatchBuilder::filled(3, 1, 77).build(), now).expect("room");
+        let appended = log.append(&BatchBuilder::filled(3, 1, 77).build(), now).expect("room");
         assert_eq!(appended.log_append_time, Some(now));
     }
     assert_eq!(log.offset_for_time(77).expect("readable"), Some((Offset(0), 1_000)));
@@ -93,6 +93,6 @@ fn records_that_cannot_be_opened_are_answered_with_their_batch() {
     bytes[22] = 3; // says LZ4, which the records are not
     let crc = crc32c::crc32c(&bytes[21..]).to_be_bytes();
     bytes[17..21].copy_from_slice(&crc);
-    log.append(bytes, 0).expect("the log does not open records");
+    log.append(&bytes, 0).expect("the log does not open records");
     assert_eq!(log.offset_for_time(15).expect("readable"), Some((Offset(0), 30)));
 }

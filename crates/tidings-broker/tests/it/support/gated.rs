@@ -76,8 +76,8 @@ impl File for GatedFile {
         self.file.read_at(position, buf)
     }
 
-    fn write_at(&self, position: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write_at(position, data)
+    fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
+        self.file.write_parts_at(position, parts)
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {
