@@ -66,7 +66,10 @@ pub(crate) fn append(broker: &Shared, client: &Client, request: ProduceRequest) 
             };
             Outcome { index, appended }
         });
-        (data.name, outcomes.collect())
+        // A copy: the name as it came would keep the whole frame, a megabyte, until the answer is
+        // out, and the connection could not read its next request into the same memory.
+        let name = TopicName(StrBytes::from_string(data.name.to_string()));
+        (name, outcomes.collect())
     });
     Pending { topics: topics.collect(), deadline }
 }
