@@ -335,8 +335,8 @@ pub fn patch_leader_epoch(batch: &mut [u8], epoch: i32) {
     batch[12..16].copy_from_slice(&epoch.to_be_bytes());
 }
 
-/// Turns the batch's timestamps into the time of the append and computes its new checksum; `records`
-/// is all of the batch behind its header.
+/// Turns the batch's timestamps into the time of the append and computes its new checksum;
+/// `records` is all of the batch behind its header.
 pub fn patch_log_append_time(header: &mut [u8; BATCH_HEADER_BYTES], records: &[u8], now_ms: i64) {
     let attributes = i16::from_be_bytes(array(header, 21)) | LOG_APPEND_TIME_BIT;
     header[21..23].copy_from_slice(&attributes.to_be_bytes());

@@ -180,8 +180,8 @@ impl Log {
     }
 
     /// Appends one or more batches that [`crate::batch::validate`] accepted, with one write. In
-    /// the log they get their offsets (and times, with `LogAppendTime`); it checks the sequence numbers of
-    /// idempotent producers. Success means: in the page cache, visible to reads.
+    /// the log they have their offsets (and times, with `LogAppendTime`); the sequence numbers of
+    /// idempotent producers are checked. Success means: in the page cache, visible to reads.
     ///
     /// # Errors
     /// [`AppendError`]; after any error nothing of the records is kept.

@@ -1,7 +1,7 @@
 //! Appending: check the producers, set the offsets, one write, then take note; and rolling.
 //!
-//! A batch's records go to the file from wherever the caller has them; only the header, in which the
-//! offset stands, is copied.
+//! A batch's records go to the file from wherever the caller has them; only the header, in which
+//! the offset stands, is copied.
 
 use std::ops::Range;
 use std::sync::Arc;
