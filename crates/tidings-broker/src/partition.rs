@@ -283,7 +283,10 @@ impl Partition {
                 state.syncing = false;
                 return;
             };
-            let plan = log.plan_sync();
+            let plan = match self.durability {
+                Durability::Power => log.plan_sync(),
+                Durability::Process => log.plan_sync_sealed(),
+            };
             if plan.is_empty() {
                 state.syncing = false;
                 let end = log.synced_end();

@@ -44,6 +44,8 @@ pub struct LogConfig {
     /// How much more of the active segment may be on the disk before its index is saved: what the
     /// next start has to read at most, in bytes.
     pub checkpoint_bytes: u64,
+    /// How much of the sealed segments may wait before [`Log::wants_sync`] asks for a sync.
+    pub unsynced_bytes: u64,
     /// Age, by the records' timestamps, at which a segment is removed; `None` keeps for ever.
     pub retention_ms: Option<u64>,
     /// Size above which the oldest segments are removed; `None` is unlimited.
@@ -62,6 +64,7 @@ impl Default for LogConfig {
             segment_bytes: limits::SEGMENT_BYTES,
             index_interval_bytes: limits::INDEX_INTERVAL_BYTES,
             checkpoint_bytes: limits::CHECKPOINT_BYTES,
+            unsynced_bytes: limits::UNSYNCED_BYTES,
             retention_ms: None,
             retention_bytes: None,
             timestamp_type: TimestampType::CreateTime,

@@ -80,40 +80,50 @@ impl Log {
         let synced = if active.synced { active.size } else { 0 };
         let unsaved = active.size - active.covered.load(Ordering::Acquire).min(active.size);
         let checkpoint = synced < active.size && unsaved >= self.config.checkpoint_bytes;
-        self.plan_sync_and_save(checkpoint)
+        self.plan(if checkpoint { Active::SyncAndSave } else { Active::Sync })
     }
 
-    fn plan_sync_and_save(&mut self, save_active: bool) -> SyncPlan {
+    /// Plans a sync of the sealed segments only: an append that meets the sync of its own file
+    /// waits for the disk, and for no good where it is acknowledged without.
+    pub fn plan_sync_sealed(&mut self) -> SyncPlan {
+        self.plan(Active::Leave)
+    }
+
+    fn plan(&mut self, active: Active) -> SyncPlan {
         let mut files = Vec::new();
         let mut saves = Vec::new();
-        let newest_first = self.segments.iter().rev();
-        for (n, segment) in newest_first.take_while(|s| !at_rest(s)).enumerate() {
+        for segment in self.sealed_newest_first().take_while(|segment| !at_rest(segment)) {
             if !segment.synced {
                 files.push(Arc::clone(&segment.file));
             }
-            if n > 0 {
-                saves.extend(segment.save(segment.producers.clone()));
-            } else if save_active {
-                let snapshot = producers::encode(&self.producers, self.end);
-                saves.extend(segment.save(Some(Arc::new(snapshot))));
-            }
+            saves.extend(segment.save(segment.producers.clone()));
+        }
+        let segment = self.active();
+        if active != Active::Leave && !segment.synced {
+            files.insert(0, Arc::clone(&segment.file));
+        }
+        if active == Active::SyncAndSave {
+            let snapshot = producers::encode(&self.producers, self.end);
+            saves.splice(..0, segment.save(Some(Arc::new(snapshot))));
         }
         files.reverse();
         saves.reverse();
         // Each plan syncs the names until one has done it: a later plan may end before an earlier.
         let known = self.place.synced_changes.load(Ordering::Acquire);
         let dir_change = Some(self.dir_changes).filter(|change| *change > known);
-        SyncPlan { place: Arc::clone(&self.place), files, dir_change, saves, end: self.end }
+        let end = if active == Active::Leave { segment.base } else { self.end };
+        SyncPlan { place: Arc::clone(&self.place), files, dir_change, saves, end }
     }
 
-    /// Whether so much waits for a sync that the next start would take long to verify it. With
-    /// durability `process` the owner runs a sync in the background when this says so.
+    /// Whether so much waits for a sync that the next start would take long to verify it. An owner
+    /// that acknowledges without syncs runs a [`Log::plan_sync_sealed`] in the background then.
     pub fn wants_sync(&self) -> bool {
-        let active = self.active();
-        let unsaved = active.size.saturating_sub(active.covered.load(Ordering::Acquire));
-        let sealed = self.segments.len().checked_sub(2).and_then(|n| self.segments.get(n));
-        (!active.synced && unsaved >= self.config.checkpoint_bytes)
-            || sealed.is_some_and(|segment| !segment.synced)
+        let waiting = self.sealed_newest_first().take_while(|segment| !segment.synced);
+        waiting.map(|segment| segment.size).sum::<u64>() >= self.config.unsynced_bytes.max(1)
+    }
+
+    fn sealed_newest_first(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter().rev().skip(1)
     }
 
     /// Takes note that everything below `end` is on the disk.
@@ -140,8 +150,16 @@ impl Log {
         if let Some(reason) = &self.fenced {
             return Err(SyncError { path: self.place.dir.clone(), reason: reason.clone() });
         }
-        self.plan_sync_and_save(true).run().map(drop)
+        self.plan(Active::SyncAndSave).run().map(drop)
     }
+}
+
+/// What a plan does with the active segment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Active {
+    Leave,
+    Sync,
+    SyncAndSave,
 }
 
 /// Whether a segment needs neither a sync nor a save. All before it are at rest, too.
