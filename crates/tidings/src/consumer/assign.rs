@@ -185,6 +185,15 @@ impl Consumer {
             // Offsets that the client itself has given are never refused by it.
             let _ = list.add_partition_offset(&topic, number, begin.offset);
             self.last_assignment += 1;
+            // Beside each commit (`courier`) and each end (`revoke`): a group's history, read by
+            // whoever asks what a member did and when. The fault tools check it.
+            tracing::debug!(
+                topic = &*topic,
+                partition = number,
+                assignment = self.last_assignment,
+                from = begin.tracker.position(),
+                "took a partition",
+            );
             self.partitions.push(Partition {
                 place: Arc::new(Place::new(topic, number, self.last_assignment)),
                 queue,

@@ -5,6 +5,7 @@
 //! librdkafka can commit without waiting by itself, but tells nobody how that ended unless a
 //! callback was set, which the Rust binding's way of polling for events does not do.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -28,13 +29,30 @@ struct Errand {
     asks: Option<mpsc::SyncSender<KafkaResult<()>>>,
 }
 
+/// `orders[3]@120 orders[4]@97`, for the log.
+struct Offsets<'a>(&'a TopicPartitionList);
+
+impl fmt::Display for Offsets<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, entry) in self.0.elements().iter().enumerate() {
+            let between = if at == 0 { "" } else { " " };
+            let offset = entry.offset().to_raw().unwrap_or(-1);
+            write!(f, "{between}{}[{}]@{offset}", entry.topic(), entry.partition())?;
+        }
+        Ok(())
+    }
+}
+
 impl Courier {
     pub(super) fn start(client: Arc<Client>, inbox: Arc<Inbox>) -> std::io::Result<Courier> {
         let (errands, waiting) = mpsc::sync_channel::<Errand>(1);
         let thread = std::thread::Builder::new().name("tidings-commits".to_owned());
         let thread = thread.spawn(move || {
             while let Ok(Errand { list, asks }) = waiting.recv() {
+                tracing::debug!(offsets = %Offsets(&list), "commit sent");
                 let result = client.commit(&list, CommitMode::Sync);
+                let error = result.as_ref().err().map(ToString::to_string);
+                tracing::debug!(offsets = %Offsets(&list), error, "commit answered");
                 match asks {
                     // It waits until it has the answer, so somebody takes it.
                     Some(asks) => drop(asks.send(result)),

@@ -51,7 +51,7 @@ impl Consumer {
             let assignments = revocation.assignments.clone();
             self.commit_some(|partition| assignments.contains(&partition.place.assignment));
         }
-        self.give_back(revocation);
+        self.give_back(revocation, lost);
         true
     }
 
@@ -66,12 +66,21 @@ impl Consumer {
         }
     }
 
-    fn give_back(&mut self, revocation: &Revocation) {
+    fn give_back(&mut self, revocation: &Revocation, lost: bool) {
         let health = self.group.meters.stats().health();
         self.partitions.retain(|partition| {
             let stays = !revocation.assignments.contains(&partition.place.assignment);
             if !stays {
                 partition.cancel();
+                let (topic, number) = (&*partition.place.topic, partition.place.partition);
+                let assignment = partition.place.assignment;
+                tracing::debug!(
+                    topic,
+                    partition = number,
+                    assignment,
+                    lost,
+                    "gave a partition back"
+                );
                 health.forget(&partition.check_name());
                 partition.show_lag(&self.group, 0);
             }
