@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::process::{Owned, end_requested, tail};
 use crate::{Outcome, place};
 
@@ -16,6 +18,10 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Any 16 bytes in base64: the node is alone, so the id only has to be well formed.
 const CLUSTER_ID: &str = "dGlkaW5ncy1vcmFjbGUtMQ";
+
+const PROPERTIES: &str = "server.properties";
+/// What the node says, beside its data.
+const LOG: &str = "node.out";
 
 /// How a node is started.
 #[derive(Debug, Clone)]
@@ -37,6 +43,8 @@ pub(crate) struct Kafka {
     process: Owned,
     addr: SocketAddr,
     data: PathBuf,
+    jars: PathBuf,
+    options: Options,
 }
 
 /// `cargo xtask kafka`.
@@ -79,14 +87,14 @@ impl Kafka {
         let (port, controller_port) = two_free_ports()?;
         let data = place::target().join("kafka").join(format!("node-{port}"));
         fs::create_dir_all(&data)?;
-        let properties = data.join("server.properties");
+        let properties = data.join(PROPERTIES);
         let text = include_str!("../kafka/server.properties")
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &data.join("log").display().to_string());
         fs::write(&properties, text + &options.settings.join("\n") + "\n")?;
 
-        let log = data.join("node.out");
+        let log = data.join(LOG);
         let formatted = java(&jars, options)
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(&properties)
@@ -96,17 +104,28 @@ impl Kafka {
         if !formatted.success() {
             return Err(format!("Kafka cannot format its log:\n{}", tail(&log, 4000)).into());
         }
-        let process = java(&jars, options)
-            .arg("kafka.Kafka")
-            .arg(&properties)
-            .stdin(Stdio::null())
-            .stdout(File::options().append(true).open(&log)?)
-            .stderr(File::options().append(true).open(&log)?)
-            .spawn()?;
+        let process = spawn(&jars, options, &data)?;
         let addr = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut kafka = Self { process: Owned::new(process), addr, data };
-        kafka.wait_until_it_serves(&log)?;
+        let mut kafka = Self { process, addr, data, jars, options: options.clone() };
+        kafka.wait_until_it_serves()?;
         Ok(kafka)
+    }
+
+    /// kill -9: nothing is said, nothing is written any more. [`restart`](Self::restart) goes on
+    /// from what is on its disk.
+    pub(crate) fn kill(&mut self) -> Outcome {
+        self.process.signal(Signal::SIGKILL);
+        match self.process.wait(STOP_LIMIT)? {
+            Some(_) => Ok(()),
+            None => Err("Kafka outlives kill -9".into()),
+        }
+    }
+
+    /// Starts it again on its port with its data, and waits until it serves: after a kill that
+    /// takes `broker.session.timeout.ms` and some seconds.
+    pub(crate) fn restart(&mut self) -> Outcome {
+        self.process = spawn(&self.jars, &self.options, &self.data)?;
+        self.wait_until_it_serves()
     }
 
     pub(crate) fn bootstrap(&self) -> String {
@@ -120,7 +139,8 @@ impl Kafka {
     }
 
     /// The port opens when the broker is about to serve; clients then retry for themselves.
-    fn wait_until_it_serves(&mut self, log: &Path) -> Outcome {
+    fn wait_until_it_serves(&mut self) -> Outcome {
+        let log = &self.data.join(LOG);
         let deadline = Instant::now() + START_LIMIT;
         while TcpStream::connect(self.addr).is_err() {
             if let Some(status) = self.process.child().try_wait()? {
@@ -175,6 +195,19 @@ pub(crate) fn need(tool: &str, probe: &str, package: &str) -> Outcome {
     }
 }
 
+/// The node itself, on a data directory that is formatted.
+fn spawn(jars: &Path, options: &Options, data: &Path) -> Outcome<Owned> {
+    let log = File::options().append(true).open(data.join(LOG))?;
+    let process = java(jars, options)
+        .arg("kafka.Kafka")
+        .arg(data.join(PROPERTIES))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()?;
+    Ok(Owned::new(process))
+}
+
 fn java(jars: &Path, options: &Options) -> Command {
     let mut java = Command::new("java");
     java.arg(format!("-Xmx{}m", options.heap_mb))
@@ -190,7 +223,24 @@ fn java(jars: &Path, options: &Options) -> Command {
 
 /// Kafka cannot report a port that it picked itself, so it is given ones that are free now.
 fn two_free_ports() -> Outcome<(u16, u16)> {
-    let one = TcpListener::bind("127.0.0.1:0")?;
-    let two = TcpListener::bind("127.0.0.1:0")?;
-    Ok((one.local_addr()?.port(), two.local_addr()?.port()))
+    let one = lasting_port()?;
+    loop {
+        let two = lasting_port()?;
+        if one != two {
+            return Ok((one, two));
+        }
+    }
+}
+
+/// A port that is free now and that no outgoing connection is given while its server is dead:
+/// one below those that the kernel hands out by itself.
+pub(crate) fn lasting_port() -> Outcome<u16> {
+    for _ in 0..1_000 {
+        let drawn = std::time::UNIX_EPOCH.elapsed()?.subsec_nanos() / 64 % 12_000;
+        let port = 20_000 + u16::try_from(drawn)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err("no port between 20000 and 32000 is free".into())
 }

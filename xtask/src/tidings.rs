@@ -43,18 +43,21 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts it and waits for the line `listening HOST:PORT`.
+    /// Starts it and waits for the line `listening HOST:PORT`; `more` may say where it listens.
     pub(crate) fn start(binary: &Path, data: &Path, more: &[&str]) -> Outcome<Self> {
         std::fs::create_dir_all(data)?;
         let log = data.with_extension("out");
+        let anywhere: &[&str] =
+            if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let started = Instant::now();
         let mut child = Command::new(binary)
-            .args(["broker", "--listen", "127.0.0.1:0", "--data"])
+            .args(["broker", "--data"])
             .arg(data)
+            .args(anywhere)
             .args(more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
+            .stderr(File::options().create(true).append(true).open(&log)?)
             .spawn()?;
         let stdout = child.stdout.take().ok_or("the broker has no standard output")?;
         let mut process = Owned::new(child);
