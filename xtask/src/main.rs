@@ -9,6 +9,7 @@ mod load;
 mod place;
 mod process;
 mod recipes;
+mod shop_kills;
 mod tidings;
 mod tidy;
 
@@ -31,6 +32,9 @@ usage: cargo xtask COMMAND
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing acknowledged lost, `broker check` agrees
+  shop-kills [--kafka] [--kills N] [--broker-kills N] [--rate N] [--seed N] [--release]
+            kill -9 of the shop's services (60) and of the broker (12; Apache Kafka 3) while
+            orders are on their way: every order final, sums true, `broker check` clean
   bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]
             the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
             an earlier run has measured already
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         "clients" => clients::command(rest),
         "crash" => crash::command(rest),
         "kafka" => kafka::command(rest),
+        "shop-kills" => shop_kills::command(rest),
         "tidy" => tidy::command(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
