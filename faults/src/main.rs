@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use faults::Outcome;
 use faults::random::Random;
+use faults::storm;
 
 /// Hurts a Kafka broker and its clients, and tells what it cost.
 #[derive(Debug, Parser)]
@@ -19,6 +20,11 @@ struct Faults {
 enum Command {
     /// Print a seed that nobody used today
     Seed,
+    /// Let members of a group join, leave and die, and judge what they did
+    Storm(storm::StormArgs),
+    /// One member of a storm
+    #[command(hide = true)]
+    StormMember(storm::MemberArgs),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +34,8 @@ fn main() -> ExitCode {
             println!("{}", Random::new(u64::from(now), 0).within(0..1_000_000));
             Ok(())
         }
+        Command::Storm(args) => storm::run(&args),
+        Command::StormMember(args) => storm::member(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

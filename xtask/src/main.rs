@@ -10,6 +10,7 @@ mod place;
 mod process;
 mod recipes;
 mod shop_kills;
+mod storm;
 mod tidings;
 mod tidy;
 
@@ -35,6 +36,9 @@ usage: cargo xtask COMMAND
   shop-kills [--kafka] [--kills N] [--broker-kills N] [--rate N] [--seed N] [--release]
             kill -9 of the shop's services (60) and of the broker (12; Apache Kafka 3) while
             orders are on their way: every order final, sums true, `broker check` clean
+  storm [--kafka] [--protocol eager|cooperative|static]... [--seconds N] [--seed N] [--release]
+            20 members of a group join, leave and die over 24 partitions; their histories are
+            judged: nothing lost, no commit by the wrong owner, order per key, settled soon after
   bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]
             the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
             an earlier run has measured already
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         "crash" => crash::command(rest),
         "kafka" => kafka::command(rest),
         "shop-kills" => shop_kills::command(rest),
+        "storm" => storm::command(rest),
         "tidy" => tidy::command(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

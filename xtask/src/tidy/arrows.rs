@@ -36,7 +36,7 @@ const ROWS: &[Row] = &[
     // The yardstick and the chores stand beside the house: they run its binary and do not link it.
     row("load", &[]),
     // With the broker inside only to prove the checker by faults that are switched on in it.
-    Row { optional: &["tidings-broker"], ..row("faults", &["tidings-broker"]) },
+    Row { optional: &["tidings-broker"], ..row("faults", &["tidings", "tidings-broker"]) },
     row("xtask", &[]),
 ];
 
