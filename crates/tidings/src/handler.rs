@@ -108,11 +108,13 @@ where
         let handler = Arc::clone(&self.handler);
         Box::pin(async move {
             let args = Args::from_context(&mut cx).await?;
-            let events = match cx.trace() {
-                // What the handler publishes by other ways belongs to the event's trace as well.
-                Some(trace) => trace::scope(trace, handler.call(args)).await.into_outcome()?,
-                None => handler.call(args).await.into_outcome()?,
+            // What the handler publishes by other ways belongs to the event's trace as well.
+            let outcome = match cx.envelope.as_deref().map(TraceContext::of_event) {
+                None => trace::scope_of(cx.delivery.clone(), handler.call(args)).await,
+                Some(Some(trace)) => trace::scope(trace, handler.call(args)).await,
+                Some(None) => handler.call(args).await,
             };
+            let events = outcome.into_outcome()?;
             if events.is_empty() {
                 return Ok(Ended::default());
             }

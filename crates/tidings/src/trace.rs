@@ -12,6 +12,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::cloudevents::{CloudEvent, Headers};
+use crate::lanes::delivery::Delivery;
 
 /// The hop's header and the creation attribute of this name (W3C Trace Context, 3.2).
 pub const TRACEPARENT: &str = "traceparent";
@@ -21,7 +22,14 @@ pub const TRACESTATE: &str = "tracestate";
 pub const BAGGAGE: &str = "baggage";
 
 tokio::task_local! {
-    static CURRENT: TraceContext;
+    static CURRENT: Current;
+}
+
+/// What a task works in: a trace, or an event that may carry one. It is read only for those who
+/// ask, as most handlers publish nothing by themselves.
+enum Current {
+    Trace(TraceContext),
+    Event(Delivery),
 }
 
 /// A trace and the span in it that is going on, as `traceparent` writes them.
@@ -109,7 +117,11 @@ impl TraceContext {
 
 /// The trace that this task works in: set around each handler; anyone may set their own.
 pub fn current() -> Option<TraceContext> {
-    CURRENT.try_with(Clone::clone).ok()
+    let read = |current: &Current| match current {
+        Current::Trace(context) => Some(context.clone()),
+        Current::Event(delivery) => delivery.trace(),
+    };
+    CURRENT.try_with(read).ok().flatten()
 }
 
 /// Runs a future in a trace: what it publishes belongs to it. Tasks that it spawns are outside.
@@ -123,7 +135,12 @@ pub fn current() -> Option<TraceContext> {
 /// # })
 /// ```
 pub async fn scope<F: Future>(context: TraceContext, future: F) -> F::Output {
-    CURRENT.scope(context, future).await
+    CURRENT.scope(Current::Trace(context), future).await
+}
+
+/// Runs a future in the trace that an event in binary mode carries, if it carries one.
+pub(crate) async fn scope_of<F: Future>(event: Delivery, future: F) -> F::Output {
+    CURRENT.scope(Current::Event(event), future).await
 }
 
 /// Is this one of the three headers that belong to a hop, not to the event?

@@ -13,7 +13,7 @@ use crate::events::Causation;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::delivery::Delivery;
 use crate::publisher::Publisher;
-use crate::trace::{self, TraceContext};
+use crate::trace::TraceContext;
 
 /// What is shared by all attempts of a service.
 pub(crate) struct Scope {
@@ -103,20 +103,12 @@ impl Context {
         Ok(self.scope.publisher.caused_by(causation))
     }
 
-    /// The trace that the event belongs to, by the hop's headers under their usual names, else by
-    /// whatever the envelope says. It runs for each event, so the envelope is not read for it.
+    /// The trace that the event belongs to.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        if let Some(event) = &self.envelope {
-            return TraceContext::of_event(event);
+        match &self.envelope {
+            Some(event) => TraceContext::of_event(event),
+            None => self.delivery.trace(),
         }
-        let text = |name| self.delivery.header_text(name);
-        let hop = text(trace::TRACEPARENT).and_then(|parent| parent.parse().ok());
-        let (parent, state) = match hop {
-            Some(parent) => (parent, text(trace::TRACESTATE)),
-            None => (text("ce_traceparent")?.parse().ok()?, text("ce_tracestate")),
-        };
-        let owned = |text: Option<&str>| text.map(str::to_owned);
-        Some(TraceContext { parent, state: owned(state), baggage: owned(text(trace::BAGGAGE)) })
     }
 
     /// The typed event, from the data of either mode.

@@ -10,6 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::address::{Offset, PartitionId, RecordAddress};
 use crate::cloudevents::Record;
 use crate::lanes::place::Place;
+use crate::trace::{self, TraceContext};
 
 /// Marks a null key, value or header value in place of a length.
 const NULL: u32 = u32::MAX;
@@ -193,6 +194,19 @@ impl Delivery {
     pub(crate) fn header_text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.each_header().find(|(found, _)| *found == name.as_bytes())?;
         std::str::from_utf8(&self.bytes[value?]).ok()
+    }
+
+    /// The trace that an event in binary mode belongs to, by the hop's headers under their usual
+    /// names, else by where the event was created. The whole envelope is not read for it.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        let text = |name| self.header_text(name);
+        let hop = text(trace::TRACEPARENT).and_then(|parent| parent.parse().ok());
+        let (parent, state) = match hop {
+            Some(parent) => (parent, text(trace::TRACESTATE)),
+            None => (text("ce_traceparent")?.parse().ok()?, text("ce_tracestate")),
+        };
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Some(TraceContext { parent, state: owned(state), baggage: owned(text(trace::BAGGAGE)) })
     }
 
     fn headers(&self) -> Vec<(String, Option<Bytes>)> {
