@@ -11,7 +11,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::oneshot;
 
-use crate::lanes::delivery::Packer;
 use crate::lanes::{Group, Lanes, Report};
 use crate::service::Start;
 use crate::service::health::GROUP_CHECK;
@@ -150,7 +149,6 @@ struct Consumer {
     in_work: InWork,
     /// Kept for its memory.
     reports: Vec<Report>,
-    packer: Packer,
     commits: Commits,
     courier: Courier,
     /// Where the next round of reading begins, so that each partition gets its turn first.
@@ -195,7 +193,6 @@ impl Consumer {
             last_assignment: 0,
             in_work: InWork::default(),
             reports: Vec::new(),
-            packer: Packer::default(),
             turn: 0,
             stopping: None,
         })

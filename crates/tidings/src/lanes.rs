@@ -19,7 +19,9 @@ use crate::metrics::Meters;
 
 pub(crate) mod delivery;
 mod flight;
+mod hash;
 pub(crate) mod outlet;
+pub(crate) mod pack;
 pub(crate) mod place;
 pub(crate) mod retry;
 pub(crate) mod route;
@@ -28,7 +30,10 @@ mod shard;
 mod tests;
 
 use delivery::Delivery;
+use hash::{hash, spread};
 use outlet::Outlet;
+use pack::Packer;
+use place::Place;
 use retry::Retries;
 use route::{Route, Router};
 
@@ -94,8 +99,13 @@ pub(crate) trait Reports: Send + Sync + 'static {
 
 /// The way to the shards. Dropping it lets them end once they are idle.
 pub(crate) struct Lanes {
-    shards: Vec<mpsc::UnboundedSender<shard::ToShard>>,
-    batches: Vec<Vec<Delivery>>,
+    shards: Vec<ToShard>,
+}
+
+/// The way to one shard, and what is packed for it.
+struct ToShard {
+    sender: mpsc::UnboundedSender<shard::Told>,
+    packer: Packer,
 }
 
 impl Lanes {
@@ -113,24 +123,32 @@ impl Lanes {
             let (to_shard, inbox) = mpsc::unbounded_channel();
             let shard = shard::Shard::new(Arc::clone(&group), Arc::clone(&reports), &to_shard);
             runtime.spawn(shard.run(inbox));
-            to_shard
+            ToShard { sender: to_shard, packer: Packer::default() }
         });
-        let shards: Vec<_> = shards.collect();
-        Lanes { batches: shards.iter().map(|_| Vec::new()).collect(), shards }
+        Lanes { shards: shards.collect() }
     }
 
-    /// Hands records of one partition to their lanes, in order. Returns false if a shard is gone,
-    /// with the runtime or by a mistake of ours: nothing can be handled any more then.
+    /// Where a record belongs: the packer of its lane's shard, and the seed of its lane.
+    pub(crate) fn packer(
+        &mut self,
+        place: &Place,
+        key: Option<&[u8]>,
+        offset: i64,
+    ) -> (&mut Packer, u64) {
+        let seed = lane_seed(place, key, offset);
+        // The upper half, evenly cut into as many parts as there are shards.
+        let shard = ((seed >> 32) * self.shards.len() as u64) >> 32;
+        (&mut self.shards[shard as usize].packer, seed)
+    }
+
+    /// Hands what is packed to the shards. Returns false if a shard is gone, with the runtime or
+    /// by a mistake of ours: nothing can be handled any more then.
     #[must_use]
-    pub(crate) fn hand_out(&mut self, deliveries: impl Iterator<Item = Delivery>) -> bool {
-        for delivery in deliveries {
-            let shard = lane_seed(&delivery) % self.shards.len() as u64;
-            self.batches[shard as usize].push(delivery);
-        }
+    pub(crate) fn hand_out(&mut self) -> bool {
         let mut sent = true;
-        for (batch, shard) in self.batches.iter_mut().zip(&self.shards) {
-            if !batch.is_empty() {
-                sent &= shard.send(shard::ToShard::Batch(std::mem::take(batch))).is_ok();
+        for ToShard { sender, packer } in &mut self.shards {
+            if let Some(pack) = packer.take() {
+                sent &= sender.send(shard::Told::Pack(pack)).is_ok();
             }
         }
         sent
@@ -139,15 +157,11 @@ impl Lanes {
 
 /// What decides a record's lane, besides the handler: its key, or for null keys its offset, so
 /// that they spread. Two keys of one hash share a lane, which costs time and breaks nothing.
-fn lane_seed(delivery: &Delivery) -> u64 {
-    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher};
-    let mut hasher = BuildHasherDefault::<DefaultHasher>::default().build_hasher();
-    delivery.place.assignment.hash(&mut hasher);
-    match delivery.key() {
-        Some(key) => hasher.write(key),
-        None => delivery.offset.hash(&mut hasher),
+fn lane_seed(place: &Place, key: Option<&[u8]>, offset: i64) -> u64 {
+    match key {
+        Some(key) => hash(place.assignment as u32, key),
+        None => spread(place.assignment.rotate_left(32) ^ offset as u64),
     }
-    hasher.finish()
 }
 
 /// The lane of a record for one of its handlers.
@@ -203,8 +217,8 @@ impl Job {
 impl Report {
     fn of(delivery: &Delivery, end: End) -> Report {
         Report {
-            assignment: delivery.place.assignment,
-            offset: delivery.offset,
+            assignment: delivery.place().assignment,
+            offset: delivery.offset(),
             bytes: delivery.size(),
             end,
         }
@@ -279,9 +293,9 @@ fn span_of(group: &str, cx: &Context) -> tracing::Span {
         group,
         handler = cx.handler.name,
         r#type = cx.handler.wire_type,
-        topic = &*cx.delivery.place.topic,
-        partition = cx.delivery.place.partition,
-        offset = cx.delivery.offset,
+        topic = &*cx.delivery.place().topic,
+        partition = cx.delivery.place().partition,
+        offset = cx.delivery.offset(),
         attempt = cx.attempt,
         key = cx.delivery.key().map(|key| display(String::from_utf8_lossy(key).into_owned())),
         id = tracing::field::Empty,

@@ -2,6 +2,7 @@
 //! lanes' reports back into the trackers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::consumer::Consumer as _;
@@ -10,41 +11,56 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use super::tracker::Taken;
 use super::{Consumer, Partition};
-use crate::lanes::delivery::{Fetched, Packer};
-use crate::lanes::{End, Report};
-use crate::service::limits::{BATCH_MAX_BYTES, BATCH_MAX_RECORDS, BROKER_CALL};
+use crate::lanes::pack::Fetched;
+use crate::lanes::place::Place;
+use crate::lanes::{End, Lanes, Report};
+use crate::service::limits::{BROKER_CALL, ROUND_MAX_BYTES, TURN_MAX_BYTES, TURN_MAX_RECORDS};
 
 impl Consumer {
-    /// One batch from each partition in turn. Returns whether anything was there.
+    /// One round: a turn of each partition. Shards are told once of all that came for them, as
+    /// telling costs both sides more than an event. Returns whether anything was there.
     pub(super) fn read(&mut self) -> bool {
         let count = self.partitions.len();
         self.turn = (self.turn + 1) % count.max(1);
-        let mut busy = false;
+        let (mut busy, mut bytes) = (false, 0);
         for step in 0..count {
             if !self.in_work.has_room() {
                 // A report will ring.
-                return busy;
+                break;
             }
-            busy |= self.read_partition((self.turn + step) % count);
+            let taken = self.read_partition((self.turn + step) % count);
+            busy |= taken.is_some();
+            bytes += taken.unwrap_or(0);
+            if bytes >= ROUND_MAX_BYTES {
+                self.hand_out();
+                bytes = 0;
+            }
         }
+        self.hand_out();
         busy
     }
 
-    fn read_partition(&mut self, index: usize) -> bool {
+    /// Takes what one partition has, up to a limit. Returns how many bytes that was; nothing if
+    /// nothing was there.
+    fn read_partition(&mut self, index: usize) -> Option<usize> {
         let partition = &mut self.partitions[index];
         if partition.stopped || !partition.place.is_active() {
-            return false;
+            return None;
         }
+        let (mut records, mut bytes) = (0, 0);
         let mut failure = None;
         let mut busy = false;
-        while self.packer.len() < BATCH_MAX_RECORDS
-            && self.packer.bytes() < BATCH_MAX_BYTES
+        while records < TURN_MAX_RECORDS
+            && bytes < TURN_MAX_BYTES
             && partition.tracker.admits_next()
         {
             match partition.queue.poll(Duration::ZERO) {
                 None => break,
                 Some(Ok(message)) => match partition.tracker.take(message.offset()) {
-                    Taken::Run => pack(&mut self.packer, &message),
+                    Taken::Run => {
+                        records += 1;
+                        bytes += pack(&mut self.lanes, &partition.place, &message);
+                    }
                     Taken::AlreadyFinished => partition.dirty = true,
                 },
                 Some(Err(error)) => {
@@ -54,25 +70,27 @@ impl Consumer {
             }
             busy = true;
         }
-        self.hand_out(index);
+        self.took(index, records, bytes);
         if let Some(error) = failure {
+            // It may ask the broker, which takes time.
+            self.hand_out();
             self.partition_error(index, &error);
         }
-        busy
+        busy.then_some(bytes)
     }
 
-    /// What was packed of one partition goes to the lanes.
-    fn hand_out(&mut self, index: usize) {
-        let records = self.packer.len();
-        if records == 0 {
-            return;
+    /// Counts records that were packed.
+    fn took(&mut self, index: usize, records: usize, bytes: usize) {
+        if records > 0 {
+            self.partitions[index].outstanding += records;
+            self.in_work.records += records;
+            self.in_work.bytes += bytes;
+            self.group.meters.received(records as u64);
         }
-        let partition = &mut self.partitions[index];
-        partition.outstanding += records;
-        self.in_work.records += records;
-        self.in_work.bytes += self.packer.bytes();
-        self.group.meters.received(records as u64);
-        self.lanes_gone |= !self.lanes.hand_out(self.packer.take(&partition.place));
+    }
+
+    fn hand_out(&mut self) {
+        self.lanes_gone |= !self.lanes.hand_out();
     }
 
     /// A record that came through the common queue, as partitions' queues are split off before
@@ -87,8 +105,9 @@ impl Consumer {
             return;
         }
         if partition.tracker.take(message.offset()) == Taken::Run {
-            pack(&mut self.packer, message);
-            self.hand_out(index);
+            let bytes = pack(&mut self.lanes, &partition.place, message);
+            self.took(index, 1, bytes);
+            self.hand_out();
         }
     }
 
@@ -148,8 +167,9 @@ impl Consumer {
     }
 }
 
-/// Copies a record for the lanes.
-fn pack(packer: &mut Packer, message: &BorrowedMessage<'_>) {
+/// Copies a record for its lane. Returns its size.
+fn pack(lanes: &mut Lanes, place: &Arc<Place>, message: &BorrowedMessage<'_>) -> usize {
+    let (packer, seed) = lanes.packer(place, message.key(), message.offset());
     let fetched = |headers| Fetched {
         offset: message.offset(),
         timestamp_ms: message.timestamp().to_millis().unwrap_or(-1),
@@ -158,20 +178,19 @@ fn pack(packer: &mut Packer, message: &BorrowedMessage<'_>) {
         headers,
     };
     let Some(headers) = message.headers() else {
-        packer.push(fetched(None.into_iter().flatten()));
-        return;
+        return packer.push(place, seed, fetched(None.into_iter().flatten()));
     };
     let mark = packer.mark();
     // The client panics on a header whose name is no UTF-8. Such a record is no event; it goes to
     // the dead letters like others that cannot be read, and takes nobody along.
     let packed = catch_unwind(AssertUnwindSafe(|| {
         let named = headers.iter().map(|header| (header.key, header.value));
-        packer.push(fetched(Some(named).into_iter().flatten()));
+        packer.push(place, seed, fetched(Some(named).into_iter().flatten()))
     }));
-    if packed.is_err() {
+    packed.unwrap_or_else(|_| {
         packer.rewind(mark);
-        packer.push(fetched(None.into_iter().flatten()));
-    }
+        packer.push(place, seed, fetched(None.into_iter().flatten()))
+    })
 }
 
 /// Which offsets were lost, and what to do.

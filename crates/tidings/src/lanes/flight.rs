@@ -120,7 +120,7 @@ async fn wait_for_turn(group: &Group, job: &Job, delay: Duration) -> Option<Slot
     };
     tokio::select! {
         slot = turn => Some(slot),
-        () = job.delivery.place.reached(Phase::Draining) => None,
+        () = job.delivery.place().reached(Phase::Draining) => None,
     }
 }
 
@@ -238,7 +238,7 @@ async fn bury(group: &Group, job: &Job, index: Option<usize>, fail: &Fail, tries
         );
         group.clock.sleep(delay).await;
     }
-    group.meters.dead_lettered(&job.delivery.place.topic, index, fail.class());
+    group.meters.dead_lettered(&job.delivery.place().topic, index, fail.class());
     End::Finished
 }
 

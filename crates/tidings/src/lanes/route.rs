@@ -2,9 +2,11 @@
 //! copy on another subscribed topic is still an event of a handled type, and must not be skipped.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use super::delivery::Delivery;
+use super::hash::TextHasher;
 use crate::cloudevents::CloudEvent;
 use crate::fail::{Fail, FailKind};
 use crate::handler::Registered;
@@ -12,9 +14,11 @@ use crate::handler::Registered;
 /// The handlers of one group, by type.
 pub(crate) struct Router {
     pub(crate) handlers: Vec<Arc<Registered>>,
-    by_type: HashMap<&'static str, Vec<usize>>,
-    by_stem: HashMap<&'static str, Vec<usize>>,
+    by_type: ByText,
+    by_stem: ByText,
 }
+
+type ByText = HashMap<&'static str, Vec<usize>, BuildHasherDefault<TextHasher>>;
 
 /// What happens with a record. Handlers are given by their index.
 #[derive(Debug)]
@@ -34,8 +38,7 @@ pub(crate) const UNKNOWN_VERSION: &str = "unknown-version";
 
 impl Router {
     pub(crate) fn new(handlers: Vec<Arc<Registered>>) -> Router {
-        let mut by_type: HashMap<_, Vec<usize>> = HashMap::new();
-        let mut by_stem: HashMap<_, Vec<usize>> = HashMap::new();
+        let (mut by_type, mut by_stem) = (ByText::default(), ByText::default());
         for (index, handler) in handlers.iter().enumerate() {
             by_type.entry(handler.wire_type).or_default().push(index);
             by_stem.entry(handler.stem).or_default().push(index);

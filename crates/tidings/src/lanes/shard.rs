@@ -11,17 +11,18 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::delivery::Delivery;
 use super::flight::{self, Stage};
+use super::pack::Pack;
 use super::place::Phase;
 use super::route::Route;
-use super::{End, Group, Job, Report, Reports, Work, jobs, lane_of, lane_seed};
+use super::{End, Group, Job, Report, Reports, Work, jobs, lane_of};
 use crate::handler::panic::catching;
 use crate::metrics::Measures;
 use crate::service::limits::{INLINE_PENALTY_EVENTS, INLINE_POLL_MAX};
 
 /// What a shard is told.
-pub(super) enum ToShard {
-    /// Records of one partition, in order.
-    Batch(Vec<Delivery>),
+pub(super) enum Told {
+    /// Records, in order.
+    Pack(Arc<Pack>),
     /// A lane's attempt has ended and was reported; the next may begin.
     LaneFree(u64),
 }
@@ -31,7 +32,7 @@ pub(super) struct Shard {
     reports: Arc<dyn Reports>,
     /// For flights, so that they can tell that their lane is free. Weak: a shard ends when its
     /// consumer and its flights are gone.
-    to_self: mpsc::WeakUnboundedSender<ToShard>,
+    to_self: mpsc::WeakUnboundedSender<Told>,
     /// Lanes with an attempt under way or waiting for a slot, and what waits behind it.
     lanes: HashMap<u64, VecDeque<Job>, BuildHasherDefault<LaneHasher>>,
     /// Lanes that wait for a slot, in turn.
@@ -69,7 +70,7 @@ impl Shard {
     pub(super) fn new(
         group: Arc<Group>,
         reports: Arc<dyn Reports>,
-        to_self: &mpsc::UnboundedSender<ToShard>,
+        to_self: &mpsc::UnboundedSender<Told>,
     ) -> Shard {
         Shard {
             penalties: vec![0; group.router.handlers.len()],
@@ -85,7 +86,7 @@ impl Shard {
         }
     }
 
-    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<ToShard>) {
+    pub(super) async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Told>) {
         loop {
             let waits_for_slot = !self.ready.is_empty();
             let slots = Arc::clone(&self.group.slots);
@@ -115,10 +116,10 @@ impl Shard {
         }
     }
 
-    fn take(&mut self, message: ToShard) {
+    fn take(&mut self, message: Told) {
         match message {
-            ToShard::Batch(deliveries) => deliveries.into_iter().for_each(|d| self.accept(d)),
-            ToShard::LaneFree(lane) => self.advance(lane),
+            Told::Pack(pack) => pack.deliveries().for_each(|delivery| self.accept(delivery)),
+            Told::LaneFree(lane) => self.advance(lane),
         }
     }
 
@@ -133,7 +134,7 @@ impl Shard {
 
     fn accept(&mut self, delivery: Delivery) {
         let group = Arc::clone(&self.group);
-        let seed = lane_seed(&delivery);
+        let seed = delivery.lane_seed();
         // The usual case needs no list.
         if let Route::Handle(&[index], envelope) = group.router.route(&delivery) {
             let work = Work::Handle(index, envelope);
@@ -142,7 +143,7 @@ impl Shard {
         }
         let jobs = jobs(&group, &delivery);
         if jobs.is_empty() {
-            group.meters.passed_by(&delivery.place.topic);
+            group.meters.passed_by(&delivery.place().topic);
             self.ended.push(Report::of(&delivery, End::Finished));
         }
         for (index, job) in jobs {
@@ -207,7 +208,7 @@ impl Shard {
 
     /// Begins an attempt. Needs a slot.
     fn begin(&mut self, lane: u64, job: Job) -> Begun {
-        if !job.delivery.place.is_active() {
+        if !job.delivery.place().is_active() {
             self.ended.extend(job.ended(End::Abandoned));
             return Begun::Ended;
         }
@@ -268,13 +269,13 @@ enum Begun {
 
 /// Tells the shard and the consumer of a flight's end.
 struct Landing {
-    to_shard: mpsc::UnboundedSender<ToShard>,
+    to_shard: mpsc::UnboundedSender<Told>,
     reports: Arc<dyn Reports>,
     lane: u64,
 }
 
 async fn fly(group: Arc<Group>, job: Job, stage: Stage, landing: Landing) {
-    let place = Arc::clone(&job.delivery.place);
+    let place = Arc::clone(job.delivery.place());
     let end = tokio::select! {
         biased;
         end = flight::pursue(&group, &job, stage) => end,
@@ -284,5 +285,5 @@ async fn fly(group: Arc<Group>, job: Job, stage: Stage, landing: Landing) {
         landing.reports.report(&mut vec![report]);
     }
     // The shard is gone only when the runtime is.
-    let _ = landing.to_shard.send(ToShard::LaneFree(landing.lane));
+    let _ = landing.to_shard.send(Told::LaneFree(landing.lane));
 }

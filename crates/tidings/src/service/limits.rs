@@ -21,13 +21,17 @@ pub(crate) const IN_WORK_MAX_RECORDS: usize = 8192;
 /// than this is still taken when nothing else is in work.
 pub(crate) const IN_WORK_MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// Records that are copied out of the client together and handed to the lanes in one message.
-/// Larger ones gained nothing when measured; the first record of a batch waits for the last.
-pub(crate) const BATCH_MAX_RECORDS: usize = 256;
+/// Records that one partition gives in one turn, before the next one has its.
+pub(crate) const TURN_MAX_RECORDS: usize = 256;
 
-/// Bytes of one such batch. Its records share one buffer, which lives as long as the slowest of
-/// them; so a lane that hangs holds this much and not more.
-pub(crate) const BATCH_MAX_BYTES: usize = 64 * 1024;
+/// Bytes that one partition gives in one turn.
+pub(crate) const TURN_MAX_BYTES: usize = 64 * 1024;
+
+/// Bytes that are copied out of the client before they are handed to the shards: some 400 records
+/// of 600 bytes, so that waking a shard costs little per record, and half a millisecond for which
+/// the first one waits. The records of one shard share a buffer, which lives as long as the
+/// slowest of them; so a lane that hangs holds this much and one turn, and not more.
+pub(crate) const ROUND_MAX_BYTES: usize = 256 * 1024;
 
 /// Lanes that run at the same time unless `.concurrency(n)` says otherwise. Handlers mostly wait
 /// for a database or another service; with 1 ms each this is 64,000 events per second.
