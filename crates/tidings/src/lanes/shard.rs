@@ -17,7 +17,9 @@ use super::route::Route;
 use super::{End, Group, Job, Report, Reports, Work, jobs, lane_of};
 use crate::handler::panic::catching;
 use crate::metrics::Measures;
-use crate::service::limits::{INLINE_PENALTY_EVENTS, INLINE_POLL_MAX};
+use crate::service::limits::{
+    INLINE_FORGIVEN, INLINE_KEPT_MAX, INLINE_PENALTY_EVENTS, INLINE_POLL_MAX,
+};
 
 /// What a shard is told.
 pub(super) enum Told {
@@ -43,8 +45,8 @@ pub(super) struct Shard {
     /// Reports and measures of this burst of work.
     ended: Vec<Report>,
     measures: Measures,
-    /// Per handler, how many events still get tasks of their own since one computed too long.
-    penalties: Vec<u32>,
+    /// Per handler, how it has behaved at first polls.
+    manners: Vec<Manners>,
     last_instant: Instant,
 }
 
@@ -73,7 +75,7 @@ impl Shard {
         to_self: &mpsc::UnboundedSender<Told>,
     ) -> Shard {
         Shard {
-            penalties: vec![0; group.router.handlers.len()],
+            manners: vec![Manners::default(); group.router.handlers.len()],
             reports,
             to_self: to_self.downgrade(),
             lanes: HashMap::default(),
@@ -216,8 +218,7 @@ impl Shard {
             return self.fly(lane, job, Stage::Bury);
         };
         let index = *index;
-        if self.penalties[index] > 0 {
-            self.penalties[index] -= 1;
+        if self.manners[index].sent_away() {
             let slot = self.slot.take();
             return self.fly(lane, job, Stage::Begin(slot));
         }
@@ -226,9 +227,7 @@ impl Shard {
         let mut cx = TaskContext::from_waker(Waker::noop());
         let poll = catching(|| attempt.as_mut().poll(&mut cx));
         let elapsed = self.lap();
-        if elapsed > INLINE_POLL_MAX {
-            self.penalties[index] = INLINE_PENALTY_EVENTS;
-        }
+        self.manners[index].see(elapsed);
         match poll {
             Poll::Ready(Ok(ended)) if ended.events.is_empty() => {
                 self.measures.done(index, elapsed);
@@ -260,6 +259,36 @@ impl Shard {
     }
 }
 
+/// Whether a handler may begin on the shard's own thread, which others wait for.
+#[derive(Clone, Copy, Default)]
+struct Manners {
+    /// How long it has lately kept the thread, as far as that was not forgiven.
+    kept: Duration,
+    /// How many of its events still get tasks of their own.
+    penalty: u32,
+}
+
+impl Manners {
+    fn sent_away(&mut self) -> bool {
+        let away = self.penalty > 0;
+        self.penalty = self.penalty.saturating_sub(1);
+        away
+    }
+
+    /// A first poll took so long. A thread that lost its processor for a moment looks like a
+    /// handler that computes; but it happens once in many events, so these make up for it.
+    fn see(&mut self, elapsed: Duration) {
+        if elapsed <= INLINE_POLL_MAX {
+            self.kept = self.kept.saturating_sub(INLINE_FORGIVEN);
+            return;
+        }
+        self.kept += elapsed;
+        if self.kept >= INLINE_KEPT_MAX {
+            *self = Manners { kept: Duration::ZERO, penalty: INLINE_PENALTY_EVENTS };
+        }
+    }
+}
+
 /// How far an attempt came where it began.
 #[derive(PartialEq, Eq)]
 enum Begun {
@@ -286,4 +315,35 @@ async fn fly(group: Arc<Group>, job: Job, stage: Stage, landing: Landing) {
     }
     // The shard is gone only when the runtime is.
     let _ = landing.to_shard.send(Told::LaneFree(landing.lane));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn penalised_after(polls: impl Iterator<Item = u64>) -> Option<usize> {
+        let mut manners = Manners::default();
+        let mut polls = polls.enumerate();
+        let found = polls.find_map(|(n, micros)| {
+            manners.see(Duration::from_micros(micros));
+            (manners.penalty > 0).then_some(n + 1)
+        });
+        if found.is_some() {
+            let away = (0..INLINE_PENALTY_EVENTS).all(|_| manners.sent_away());
+            assert!(away && !manners.sent_away(), "a penalty ends after as many events");
+        }
+        found
+    }
+
+    #[test]
+    fn who_computes_is_sent_away_and_whose_thread_was_interrupted_is_not() {
+        assert_eq!(penalised_after([30_000].into_iter()), Some(1), "it blocks");
+        assert_eq!(penalised_after([2_000].into_iter().cycle()), Some(10), "it computes");
+        assert_eq!(penalised_after([900].into_iter().cycle().take(50_000)), None, "it is quick");
+        // Four milliseconds for another process, after 500 events of two microseconds each.
+        let interrupted = (1..100_000).map(|n| if n % 500 == 0 { 4_000 } else { 2 });
+        assert_eq!(penalised_after(interrupted), None);
+        let often_slow = (1..100_000).map(|n| if n % 20 == 0 { 4_000 } else { 2 });
+        assert!(penalised_after(often_slow).is_some());
+    }
 }

@@ -71,9 +71,15 @@ pub(crate) const BROKER_CALL: Duration = Duration::from_secs(5);
 /// results and orders; this is for its own deadlines, and against a lost wake-up.
 pub(crate) const IDLE_WAIT: Duration = Duration::from_millis(100);
 
-/// A handler that kept a shard's thread busy this long at its first poll computes or blocks; for
-/// a while its events get tasks of their own, so that other lanes go on beside it.
+/// A handler that keeps a shard's thread busy this long at its first poll computes or blocks, or
+/// the thread lost its processor for a while.
 pub(crate) const INLINE_POLL_MAX: Duration = Duration::from_millis(1);
+/// What each quicker poll makes up for: so much per event delays others less than a switch between
+/// threads does.
+pub(crate) const INLINE_FORGIVEN: Duration = Duration::from_micros(20);
+/// When slow polls have come to this, the handler's events get tasks of their own for a while, so
+/// that other lanes go on beside it. More than one time slice of the operating system.
+pub(crate) const INLINE_KEPT_MAX: Duration = Duration::from_millis(20);
 /// How many events of such a handler get tasks of their own.
 pub(crate) const INLINE_PENALTY_EVENTS: u32 = 1024;
 
