@@ -16,7 +16,8 @@ use crate::config::{Config, Durability};
 use crate::groups::{Groups, GroupsConfig};
 use crate::ids::Ids;
 use crate::limits::{
-    MEMORY_SEGMENTS, MIN_SEGMENT_BYTES, SEGMENT_BYTES, SHUTDOWN_PATIENCE, WORKER_THREADS,
+    MEMORY_SEGMENTS, MIN_SEGMENT_BYTES, PROCESS_SEGMENT_BYTES, SEGMENT_BYTES, SHUTDOWN_PATIENCE,
+    WORKER_THREADS,
 };
 use crate::listener;
 use crate::memory::Memory as MemoryMeter;
@@ -256,7 +257,10 @@ fn spawn_tasks(
 
 fn default_segment_bytes(config: &Config) -> u64 {
     if config.data.is_some() || config.storage.is_some() {
-        return SEGMENT_BYTES;
+        return match config.durability {
+            Durability::Power => SEGMENT_BYTES,
+            Durability::Process => PROCESS_SEGMENT_BYTES,
+        };
     }
     let share = config.memory_limit_bytes / MEMORY_SEGMENTS;
     share.clamp(MIN_SEGMENT_BYTES.unsigned_abs(), SEGMENT_BYTES)

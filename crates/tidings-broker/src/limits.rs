@@ -104,6 +104,10 @@ pub(crate) const MAX_FETCH_WAIT: Duration = Duration::from_secs(60);
 /// Size at which a segment is sealed on a disk, as Kafka's `log.segment.bytes`.
 pub(crate) const SEGMENT_BYTES: u64 = 1 << 30;
 
+/// The same at durability `process`, where only sealed segments are synced: what a start after
+/// `kill -9` has to verify is bounded by a few of them. It is what the log's own bound assumes.
+pub(crate) const PROCESS_SEGMENT_BYTES: u64 = tidings_log::limits::SEGMENT_BYTES;
+
 /// The least number of threads that serve connections. An append may wait for the page cache, so
 /// even on two cores a few more than cores keep the other connections going.
 pub(crate) const WORKER_THREADS: usize = 4;

@@ -1,4 +1,4 @@
-//! `tidings group ls`: every group with its state and the number of its members.
+//! `tidings group ls`: every group with its state, the number of its members and its lag.
 
 use serde_json::json;
 
@@ -20,12 +20,16 @@ pub struct LsArgs {
 /// Lists the groups.
 pub fn run(args: &LsArgs, global: &Global, screen: &Screen) -> Result<(), Failure> {
     let cluster = Cluster::connect(global)?;
-    let groups = standing::names(&cluster, &cluster.reader()?)?;
+    let mut groups = Vec::new();
+    for (name, group) in standing::names(&cluster, &cluster.reader()?)? {
+        let lag = standing::lag(&cluster, &name, &group.members)?;
+        groups.push((name, group.state, group.members.len() as i64, lag));
+    }
     if args.json {
         let groups: Vec<_> = groups
             .iter()
-            .map(|(name, group)| {
-                json!({"group": name, "state": group.state, "members": group.members.len()})
+            .map(|(name, state, members, lag)| {
+                json!({"group": name, "state": state, "members": members, "lag": lag})
             })
             .collect();
         return output::json(json!({ "groups": groups }));
@@ -33,10 +37,15 @@ pub fn run(args: &LsArgs, global: &Global, screen: &Screen) -> Result<(), Failur
     if groups.is_empty() {
         return output::line(&format!("no groups at {} yet", cluster.bootstrap()));
     }
-    let columns = [("group", Align::Left), ("state", Align::Left), ("members", Align::Right)];
+    let columns = [
+        ("group", Align::Left),
+        ("state", Align::Left),
+        ("members", Align::Right),
+        ("lag", Align::Right),
+    ];
     let mut table = Table::new(&columns, screen.width);
-    for (name, group) in &groups {
-        table.row([name.clone(), group.state.clone(), group.members.len().to_string()]);
+    for (name, state, members, lag) in groups {
+        table.row([name, state, members.to_string(), output::grouped(lag)]);
     }
     output::print(&table.render())
 }

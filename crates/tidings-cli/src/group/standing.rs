@@ -103,7 +103,24 @@ pub fn unknown(cluster: &Cluster, reader: &BaseConsumer, group: &str) -> Failure
 /// Works out how far the group is in each partition that it has committed or that a member has.
 pub fn rows(cluster: &Cluster, group: &str, members: &[Member]) -> Result<Vec<Row>, Failure> {
     let consumer = cluster.member_of(group)?;
-    let mut commits = committed(cluster, &consumer)?;
+    let mut rows = unnamed(cluster, &consumer, members)?;
+    name_events(consumer, &mut rows)?;
+    Ok(rows)
+}
+
+/// How many records the group is behind over all its partitions; no record is read for it.
+pub fn lag(cluster: &Cluster, group: &str, members: &[Member]) -> Result<i64, Failure> {
+    let rows = unnamed(cluster, &cluster.member_of(group)?, members)?;
+    Ok(rows.iter().map(|row| row.lag).sum())
+}
+
+/// The rows without the names of the oldest unfinished events.
+fn unnamed(
+    cluster: &Cluster,
+    consumer: &BaseConsumer,
+    members: &[Member],
+) -> Result<Vec<Row>, Failure> {
+    let mut commits = committed(cluster, consumer)?;
     let assigned: BTreeSet<TopicPartition> = members
         .iter()
         .flat_map(|member| member.partitions.iter().cloned())
@@ -113,7 +130,7 @@ pub fn rows(cluster: &Cluster, group: &str, members: &[Member]) -> Result<Vec<Ro
         commits.entry(name).or_insert((None, String::new()));
     }
     let names: Vec<TopicPartition> = commits.keys().cloned().collect();
-    let bounds = cluster.bounds(&consumer, &names)?;
+    let bounds = cluster.bounds(consumer, &names)?;
     let mut rows = Vec::new();
     for ((topic, partition), (offset, metadata)) in commits {
         let (start, end) = bounds.get(&(topic.clone(), partition)).copied().unwrap_or_default();
@@ -128,7 +145,6 @@ pub fn rows(cluster: &Cluster, group: &str, members: &[Member]) -> Result<Vec<Ro
             });
         rows.push(Row { topic, partition, committed: offset, end, lag, unfinished });
     }
-    name_events(consumer, &mut rows)?;
     Ok(rows)
 }
 

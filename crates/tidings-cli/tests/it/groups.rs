@@ -71,9 +71,9 @@ fn a_group_is_shown_with_its_lag_and_what_holds_it_back() {
         .as_array()
         .expect("groups")
         .iter()
-        .map(|group| group["group"].clone())
+        .map(|group| (group["group"].clone(), group["lag"].clone()))
         .collect();
-    assert_eq!(names, ["others", "payments"]);
+    assert_eq!(names, [("others".into(), 0.into()), ("payments".into(), 6.into())]);
 }
 
 #[test]
