@@ -6,6 +6,7 @@ mod exchange;
 mod failures;
 mod harness;
 mod killed_process;
+mod lost_partitions;
 mod offsets;
 mod rebalance;
 mod rig;
