@@ -40,12 +40,16 @@ pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
         places.add_partition_offset(&arguments.topic, partition, Offset::Beginning)?;
     }
     let (mut records, mut bytes) = (0u64, 0u64);
-    let started = Instant::now();
+    // From the first record on: how long a client takes to connect is another question.
+    let mut started = Instant::now();
     consumer.assign(&places)?;
     while records < wanted {
         match consumer.poll(SILENCE) {
             Some(message) => {
                 bytes += message?.payload_len() as u64;
+                if records == 0 {
+                    started = Instant::now();
+                }
                 records += 1;
             }
             None => return Err(format!("{records} of {wanted} records came, then none").into()),
@@ -58,4 +62,22 @@ pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
         "seconds": seconds,
         "per_second": records as f64 / seconds,
     }))
+}
+
+/// Waits for records at the end of a topic until it is ended.
+pub(crate) fn wait(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
+    // As most consumers are set, not as the quickest one is.
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap).set("group.id", "waiting");
+    let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create()?;
+    let mut places = TopicPartitionList::new();
+    for partition in topic::partitions(bootstrap, &arguments.topic)? {
+        places.add_partition_offset(&arguments.topic, partition, Offset::End)?;
+    }
+    consumer.assign(&places)?;
+    loop {
+        if let Some(message) = consumer.poll(SILENCE) {
+            message?;
+        }
+    }
 }

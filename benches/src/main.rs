@@ -2,12 +2,20 @@
 //! Each command ends with one line of JSON on standard output.
 #![allow(clippy::print_stdout, reason = "the line of JSON is what this program is for")]
 
+mod batch;
 mod consume;
+mod echo;
 mod latency;
 mod null_broker;
 mod payload;
+mod plain_sender;
 mod produce;
+mod raw_append;
+mod round_trip;
+mod spread;
 mod topic;
+mod topics;
+mod wire;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -32,10 +40,24 @@ enum Command {
     Produce(produce::Arguments),
     /// Read a topic from its beginning
     Consume(consume::Arguments),
+    /// Wait for records at the end of a topic, until ended
+    Wait(consume::Arguments),
     /// Time from send to receipt at a steady rate
     Latency(latency::Arguments),
     /// Be librdkafka's mock broker, whose topics are called `null-PARTITIONS`
     NullBroker(null_broker::Arguments),
+    /// One request in flight: append, read back, look up
+    RoundTrip(round_trip::Arguments),
+    /// Create many topics at once
+    Topics(topics::Arguments),
+    /// Answer pings
+    Echo,
+    /// Send pings to what `echo` listens on
+    PingPong(echo::Arguments),
+    /// Append to a file with an fdatasync per batch
+    RawAppend(raw_append::Arguments),
+    /// Read a topic into memory, then serve it to consumers
+    PlainSender(plain_sender::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -43,8 +65,15 @@ fn main() -> ExitCode {
     let outcome = match &load.command {
         Command::Produce(arguments) => produce::run(&load.bootstrap, arguments),
         Command::Consume(arguments) => consume::run(&load.bootstrap, arguments),
+        Command::Wait(arguments) => consume::wait(&load.bootstrap, arguments),
         Command::Latency(arguments) => latency::run(&load.bootstrap, arguments),
         Command::NullBroker(arguments) => null_broker::run(arguments),
+        Command::RoundTrip(arguments) => round_trip::run(&load.bootstrap, arguments),
+        Command::Topics(arguments) => topics::run(&load.bootstrap, arguments),
+        Command::Echo => echo::serve(),
+        Command::PingPong(arguments) => echo::run(&load.bootstrap, arguments),
+        Command::RawAppend(arguments) => raw_append::run(arguments),
+        Command::PlainSender(arguments) => plain_sender::run(&load.bootstrap, arguments),
     };
     match outcome {
         Ok(measured) => {

@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// Bytes of one message's value
     #[arg(long, default_value_t = 1024)]
     size: usize,
+    /// The most bytes of one batch
+    #[arg(long, default_value = "1000000")]
+    batch_bytes: String,
     /// Use only this partition
     #[arg(long)]
     partition: Option<i32>,
@@ -72,7 +75,7 @@ pub(crate) fn tuned(bootstrap: &str) -> ClientConfig {
 
 /// One record to each partition, acknowledged: connections stand, and the producer has its id, for
 /// which librdkafka may wait half a second. Says how many records that were.
-fn warm_up<C: ProducerContext<DeliveryOpaque = ()>>(
+pub(crate) fn warm_up<C: ProducerContext<DeliveryOpaque = ()>>(
     producer: &BaseProducer<C>,
     topic: &str,
     partitions: &[i32],
@@ -88,6 +91,7 @@ fn warm_up<C: ProducerContext<DeliveryOpaque = ()>>(
 pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
     let answers = Arc::new(Answers::default());
     let mut config = tuned(bootstrap);
+    config.set("batch.size", &arguments.batch_bytes);
     if arguments.until_killed {
         config.set("message.timeout.ms", "3000");
     }

@@ -1,8 +1,20 @@
 //! Benchmarks as ratios: both sides in one run on one machine, the same client against each.
 //! A row is a file below `bench/`; what it prints is Markdown, as it stands in docs/benchmarks.md.
 
-mod brokers;
+mod breadth;
+mod consume;
+mod counters;
+mod figures;
+mod footprint;
+mod latency;
+mod length;
+mod page;
+mod proc;
+mod produce;
+mod round_trip;
 mod shop;
+mod side;
+mod syscalls;
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +40,7 @@ pub(crate) struct Plan {
 /// What one row has measured.
 #[derive(Debug)]
 pub(crate) struct Section {
-    /// A heading's text, a paragraph and tables below it.
+    /// Tables, and perhaps a sentence; docs/benchmarks.md says what they mean.
     pub(crate) markdown: String,
     /// The same for programs.
     pub(crate) figures: Value,
@@ -43,7 +55,15 @@ struct Row {
 
 const ROWS: &[Row] = &[
     Row { name: "shop", what: "the shop's whole sample at full rate", run: shop::run },
-    Row { name: "brokers", what: "produce, consume and latency", run: brokers::run },
+    Row { name: "B1", what: "produce, `process`", run: produce::process },
+    Row { name: "B2", what: "produce, `power`", run: produce::power },
+    Row { name: "B4", what: "one request in flight", run: round_trip::run },
+    Row { name: "B5", what: "consume", run: consume::run },
+    Row { name: "B7", what: "latency end to end", run: latency::run },
+    Row { name: "B17", what: "footprint", run: footprint::run },
+    Row { name: "counters", what: "calls, allocations, instructions", run: counters::run },
+    Row { name: "length", what: "growth of a log", run: length::run },
+    Row { name: "breadth", what: "growth of partitions and topics", run: breadth::run },
 ];
 
 /// What the words of the command line ask for.
@@ -54,9 +74,10 @@ struct Words {
     resume: bool,
     pairs: Option<usize>,
     json: Option<PathBuf>,
+    write: bool,
 }
 
-/// `cargo xtask bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]`.
+/// `cargo xtask bench [ROW...] [--quick] [--pairs N] [--resume] [--write] [--json FILE]`.
 pub(crate) fn command(words: &[String]) -> Outcome {
     let words = parse(words)?;
     let chosen = chosen(&words.rows)?;
@@ -75,7 +96,13 @@ pub(crate) fn command(words: &[String]) -> Outcome {
         let file = kept.join(format!("{}.json", row.name));
         match measure(row, &plan, &file, words.resume) {
             Ok(section) => {
-                println!("{}\n", section.markdown.trim_end());
+                println!("### {}: {}\n\n{}\n", row.name, row.what, section.markdown.trim_end());
+                if words.write
+                    && let Err(error) = page::write(row.name, &section.markdown)
+                {
+                    eprintln!("error: {error}");
+                    failed.push(row.name);
+                }
                 figures.insert(row.name.to_owned(), section.figures);
             }
             Err(error) => {
@@ -114,6 +141,7 @@ fn parse(words: &[String]) -> Outcome<Words> {
         let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--quick" => parsed.quick = true,
+            "--write" => parsed.write = true,
             "--resume" => parsed.resume = true,
             "--pairs" => parsed.pairs = Some(value()?.parse::<usize>()?.max(1)),
             "--json" => parsed.json = Some(value()?.into()),
@@ -150,7 +178,7 @@ mod tests {
         let names = |text: &str| -> Vec<&str> {
             chosen(&words(text)).unwrap().iter().map(|row| row.name).collect()
         };
-        assert_eq!(names("brokers SHOP"), ["shop", "brokers"]);
+        assert_eq!(names("b1 SHOP"), ["shop", "B1"]);
         assert_eq!(names("").len(), ROWS.len());
         assert!(chosen(&words("B99")).is_err_and(|error| error.to_string().contains("shop")));
     }

@@ -132,6 +132,10 @@ impl Kafka {
         self.addr.to_string()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     pub(crate) fn stop(&mut self) -> Outcome {
         self.process.stop(STOP_LIMIT)?;
         fs::remove_dir_all(&self.data)?;

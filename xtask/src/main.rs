@@ -39,9 +39,9 @@ usage: cargo xtask COMMAND
   storm [--kafka] [--protocol eager|cooperative|static]... [--seconds N] [--seed N] [--release]
             20 members of a group join, leave and die over 24 partitions; their histories are
             judged: nothing lost, no commit by the wrong owner, order per key, settled soon after
-  bench [ROW...] [--quick] [--pairs N] [--resume] [--json FILE]
+  bench [ROW...] [--quick] [--pairs N] [--resume] [--write] [--json FILE]
             the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
-            an earlier run has measured already
+            an earlier run has measured already, --write puts the tables into the page
 ";
 
 fn main() -> ExitCode {

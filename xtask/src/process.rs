@@ -20,6 +20,10 @@ impl Owned {
         Self(child)
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.0
     }

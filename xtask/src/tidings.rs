@@ -87,6 +87,10 @@ impl Broker {
         &self.bootstrap
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// kill -9: nothing is said, nothing is written any more.
     pub(crate) fn kill(mut self) -> Outcome {
         self.process.signal(Signal::SIGKILL);

@@ -33,8 +33,9 @@ const ROWS: &[Row] = &[
     row("tidings-cli", &["tidings", "tidings-broker", "tidings-log", "shop"]),
     // Examples use what a user has: the library.
     Row { never: &["rdkafka", "kafka-protocol"], ..row("shop", &["tidings"]) },
-    // The yardstick and the chores stand beside the house: they run its binary and do not link it.
-    row("load", &[]),
+    // The yardstick and the chores stand beside the house: they run its binary and do not link it,
+    // but for counting allocations, which only the process itself can do.
+    Row { optional: &["tidings-broker"], ..row("load", &["tidings-broker"]) },
     // With the broker inside only to prove the checker by faults that are switched on in it.
     Row { optional: &["tidings-broker"], ..row("faults", &["tidings", "tidings-broker"]) },
     row("xtask", &[]),
