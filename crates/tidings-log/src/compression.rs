@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 
 use crate::batch::Compression;
-use crate::limits::MAX_DECOMPRESSED_BYTES;
+use crate::limits::{MAX_DECOMPRESSED_BYTES, MAX_ZSTD_WINDOW_BYTES};
 
 /// What the framing of Java's `snappy-java` begins with; then two version numbers of four bytes.
 const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
@@ -26,40 +26,85 @@ pub(crate) fn decompress(
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(records)),
         Compression::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(records)),
         Compression::Zstd => {
+            check_zstd_window(records)?;
             Box::new(ruzstd::decoding::StreamingDecoder::new(records).map_err(invalid)?)
         }
-        Compression::Snappy => Box::new(io::Cursor::new(decompress_snappy(records)?)),
+        Compression::Snappy => decompress_snappy(records)?,
     };
     Ok(Box::new(reader.take(MAX_DECOMPRESSED_BYTES)))
 }
 
 /// Snappy has no stream of its own here: producers send one raw block, or (Java, and all that copy
 /// it) a header and blocks with their lengths before them. Both are accepted.
-fn decompress_snappy(records: &[u8]) -> io::Result<Vec<u8>> {
+fn decompress_snappy(records: &[u8]) -> io::Result<Box<dyn Read + '_>> {
     if !records.starts_with(XERIAL_MAGIC) {
-        return snappy_block(records, MAX_DECOMPRESSED_BYTES);
+        return Ok(Box::new(io::Cursor::new(snappy_block(records)?)));
     }
-    let mut rest = records.get(XERIAL_HEADER_BYTES..).unwrap_or_default();
-    let mut out = Vec::new();
-    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_be_bytes(*length) as usize;
-        let (block, behind) = behind
-            .split_at_checked(length)
-            .ok_or_else(|| invalid("a snappy block is longer than what is left of the batch"))?;
-        let room = MAX_DECOMPRESSED_BYTES - out.len() as u64;
-        out.extend_from_slice(&snappy_block(block, room)?);
-        rest = behind;
-    }
-    Ok(out)
+    let rest = records.get(XERIAL_HEADER_BYTES..).unwrap_or_default();
+    Ok(Box::new(SnappyBlocks { rest, block: io::Cursor::default() }))
 }
 
-fn snappy_block(block: &[u8], limit_bytes: u64) -> io::Result<Vec<u8>> {
-    // The claimed length is hostile until proven: the decoder allocates it before it starts.
+/// The blocks of Java's framing, one at a time in memory.
+struct SnappyBlocks<'a> {
+    rest: &'a [u8],
+    block: io::Cursor<Vec<u8>>,
+}
+
+impl Read for SnappyBlocks<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.block.read(buf)?;
+            if read > 0 || buf.is_empty() {
+                return Ok(read);
+            }
+            let Some((length, behind)) = self.rest.split_first_chunk::<4>() else { return Ok(0) };
+            let length = u32::from_be_bytes(*length) as usize;
+            let (block, behind) = behind.split_at_checked(length).ok_or_else(|| {
+                invalid("a snappy block is longer than what is left of the batch")
+            })?;
+            self.rest = behind;
+            // The old one goes before the new one comes.
+            self.block = io::Cursor::default();
+            self.block = io::Cursor::new(snappy_block(block)?);
+        }
+    }
+}
+
+/// Three bytes of snappy make 64 at most: a claim beyond that is a lie, and the decoder allocates
+/// what is claimed before it starts.
+const SNAPPY_RATIO: u64 = 32;
+
+fn snappy_block(block: &[u8]) -> io::Result<Vec<u8>> {
     let claimed = snap::raw::decompress_len(block).map_err(invalid)? as u64;
-    if claimed > limit_bytes {
-        return Err(invalid("a snappy block claims more bytes than are accepted"));
+    if claimed > MAX_DECOMPRESSED_BYTES || claimed > block.len() as u64 * SNAPPY_RATIO {
+        return Err(invalid("a snappy block claims more bytes than it can hold"));
     }
     snap::raw::Decoder::new().decompress_vec(block).map_err(invalid)
+}
+
+/// Refuses a frame whose decoder would have to hold more than [`MAX_ZSTD_WINDOW_BYTES`] (RFC 8878,
+/// 3.1.1.1). What is no frame is left to the decoder to say.
+fn check_zstd_window(records: &[u8]) -> io::Result<()> {
+    let Some((descriptor, fields)) = records.get(4..).and_then(|rest| rest.split_first()) else {
+        return Ok(());
+    };
+    let single_segment = descriptor & 0x20 != 0;
+    let window = if single_segment {
+        let dictionary_id = [0, 1, 2, 4][usize::from(descriptor & 3)];
+        let width = [1, 2, 4, 8][usize::from(descriptor >> 6)];
+        let mut size = [0; 8];
+        let Some(found) = fields.get(dictionary_id..dictionary_id + width) else { return Ok(()) };
+        size[..width].copy_from_slice(found);
+        u64::from_le_bytes(size)
+    } else {
+        let Some(byte) = fields.first() else { return Ok(()) };
+        let base = 1_u64 << (10 + (byte >> 3));
+        base + base / 8 * u64::from(byte & 7)
+    };
+    if window > MAX_ZSTD_WINDOW_BYTES {
+        return Err(invalid("a zstd frame needs a larger window than is accepted"));
+    }
+    Ok(())
 }
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
@@ -136,6 +181,32 @@ mod tests {
         }
         assert_eq!(read_all(Compression::Snappy, &framed).expect("sound"), b"one, two");
         assert!(read_all(Compression::Snappy, &framed[..framed.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn a_zstd_frame_with_a_window_of_64_mib_is_refused_before_memory_is_taken() {
+        let frame = |descriptor: u8, fields: &[u8]| {
+            // One last block of no bytes behind the header.
+            [&[0x28, 0xb5, 0x2f, 0xfd, descriptor], fields, &[1, 0, 0]].concat()
+        };
+        assert_eq!(read_all(Compression::Zstd, &frame(0, &[13 << 3])).expect("8 MiB"), b"");
+        read_all(Compression::Zstd, &frame(0, &[16 << 3])).expect_err("64 MiB");
+        read_all(Compression::Zstd, &frame(0, &[15 << 3 | 1])).expect_err("36 MiB");
+        let single = |bytes: u32| frame(0xa0, &bytes.to_le_bytes());
+        assert_eq!(read_all(Compression::Zstd, &single(0)).expect("no content"), b"");
+        let refused = read_all(Compression::Zstd, &single(64 << 20)).expect_err("64 MiB");
+        assert!(refused.to_string().contains("window"), "{refused}");
+    }
+
+    #[test]
+    fn a_snappy_block_cannot_hold_more_than_its_bytes_make() {
+        // It claims 100 MiB in four bytes, far below what is accepted in all.
+        let bomb = [0x80, 0x80, 0x80, 0x32, 0x00, 0x61];
+        assert!(read_all(Compression::Snappy, &bomb).is_err());
+        // The most that snappy does: long copies of one byte.
+        let zeros = vec![0; 8 << 20];
+        let packed = compress(Compression::Snappy, &zeros);
+        assert_eq!(read_all(Compression::Snappy, &packed).expect("sound").len(), zeros.len());
     }
 
     #[test]

@@ -184,7 +184,22 @@ pub(crate) fn read_entries(
     if crc32c::crc32c(&body) != head.entries_crc {
         return Ok(Err(IndexFault::Damaged));
     }
-    Ok(Ok(body.chunks_exact(INDEX_ENTRY_BYTES).filter_map(decode_entry).collect()))
+    let entries: Vec<IndexEntry> =
+        body.chunks_exact(INDEX_ENTRY_BYTES).filter_map(decode_entry).collect();
+    Ok(if in_order(&entries, head.summary.covered) {
+        Ok(entries)
+    } else {
+        Err(IndexFault::Damaged)
+    })
+}
+
+/// Whether entries point further and further into what is covered. A right checksum does not make
+/// them right: whoever wrote them may have been wrong, and looking up halves them.
+fn in_order(entries: &[IndexEntry], covered: u64) -> bool {
+    let ascend = |pair: &[IndexEntry]| {
+        pair[0].position < pair[1].position && pair[0].offset < pair[1].offset
+    };
+    entries.windows(2).all(ascend) && entries.last().is_none_or(|last| last.position < covered)
 }
 
 fn decode_entry(data: &[u8]) -> Option<IndexEntry> {

@@ -47,6 +47,10 @@ pub const PRODUCER_EXPIRY_MS: i64 = 24 * 60 * 60 * 1000;
 /// beyond is answered with the precision of the batch.
 pub const MAX_DECOMPRESSED_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Largest window of a Zstandard frame that is opened: a decoder holds that much. Compressors use
+/// 8 MiB at most unless told otherwise (RFC 8878, 3.1.1.1.2), or the content's size if it is small.
+pub const MAX_ZSTD_WINDOW_BYTES: u64 = 32 * 1024 * 1024;
+
 /// Largest entry of a journal: entries are a group's offsets or a topic's settings, far below this.
 pub const MAX_JOURNAL_ENTRY_BYTES: usize = 16 * 1024 * 1024;
 

@@ -71,7 +71,11 @@ fn read_record(input: &mut impl Read, header: &BatchHeader) -> io::Result<(Offse
     let mut body = input.take(length);
     body.read_exact(&mut [0])?;
     let timestamp = header.base_timestamp.saturating_add(varint::read(&mut body)?);
-    let offset = header.base_offset.plus(varint::read(&mut body)?);
+    let delta = varint::read(&mut body)?;
+    if !(0..=i64::from(header.last_offset_delta)).contains(&delta) {
+        return Err(invalid("a record has an offset outside of its batch"));
+    }
+    let offset = header.base_offset.plus(delta);
     let left = body.limit();
     if io::copy(&mut body, &mut io::sink())? != left {
         return Err(invalid("the records end within a record"));
@@ -127,6 +131,21 @@ mod tests {
         let found = find_by_time(&header, &bytes, Offset(102), 400).expect("sound");
         assert_eq!(found, Some((Offset(102), 500)));
         assert_eq!(find_by_time(&header, &bytes, Offset(0), 501).expect("sound"), None);
+    }
+
+    /// Found by fuzzing: a producer wrote a delta of 3 into a batch of three records, and a look-up
+    /// by time answered with an offset that another batch would have.
+    #[test]
+    fn a_record_with_an_offset_outside_of_its_batch_is_an_error() {
+        let mut bytes = batch(Compression::None);
+        // Behind the header: length (two bytes), attributes, timestamp delta, offset delta.
+        let delta_at = BATCH_HEADER_BYTES + 4;
+        assert_eq!(bytes[delta_at], 0, "the first record's");
+        for delta in [5 << 1, 1] {
+            bytes[delta_at] = delta;
+            let header = BatchHeader::parse(&bytes).expect("built");
+            find_by_time(&header, &bytes, Offset(0), 0).expect_err("5, or -1, of 0 to 4");
+        }
     }
 
     #[test]

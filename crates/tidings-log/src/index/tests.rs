@@ -35,8 +35,9 @@ proptest! {
     ) {
         let (batches, builder) = built(&steps, interval);
         let (max_timestamp, max_timestamp_position) = builder.max_timestamp().expect("not empty");
+        let covered = batches.last().expect("not empty").1 + 1;
         let summary = IndexSummary {
-            base: Offset(0), covered: 9, next: Offset(5), max_timestamp, max_timestamp_position,
+            base: Offset(0), covered, next: Offset(5), max_timestamp, max_timestamp_position,
         };
         let memory = Memory::new();
         memory.put("i", encode(&summary, &builder.entries));
@@ -60,6 +61,36 @@ proptest! {
                 find_in_file(&*file, head.entries, |e| e.max_timestamp_before < timestamp);
             prop_assert_eq!(in_file.expect("memory"), Some(found));
         }
+    }
+}
+
+/// Found by fuzzing: entries with a right checksum that point backwards, or behind what is covered.
+#[test]
+fn entries_that_make_no_sense_are_damage() {
+    let entry = |offset, position| IndexEntry {
+        offset: Offset(offset),
+        position,
+        max_timestamp_before: NOTHING_BEFORE,
+    };
+    let summary = IndexSummary {
+        base: Offset(0),
+        covered: 332,
+        next: Offset(4),
+        max_timestamp: 9,
+        max_timestamp_position: 132,
+    };
+    for (entries, sound) in [
+        ([entry(0, 32), entry(2, 132)], true),
+        ([entry(0, 132), entry(2, 32)], false),
+        ([entry(2, 32), entry(0, 132)], false),
+        ([entry(0, 32), entry(2, 332)], false),
+    ] {
+        let memory = Memory::new();
+        memory.put("i", encode(&summary, &entries));
+        let file = memory.open("i", OpenMode::Read).expect("it is there");
+        let head = read_head(&*file).expect("memory").expect("sound");
+        let read = read_entries(&*file, &head).expect("memory");
+        assert_eq!(read.is_ok(), sound, "{entries:?}");
     }
 }
 
