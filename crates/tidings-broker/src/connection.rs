@@ -162,6 +162,12 @@ impl Reader {
             };
         }
         drop(frame);
+        if key == ApiKey::Fetch as i16 {
+            // While the client has not taken one large answer, none is read from the disk for it:
+            // a client that never reads its socket holds one, not two.
+            let turn = self.large.clone().acquire_owned().await;
+            drop(turn.expect("the semaphore is never closed"));
+        }
         let broker = self.broker.clone();
         match self.while_reading(key, api::dispatch(&broker, &client, key, call)).await? {
             Some(response) => self.put(in_flight, Some(response)).await,

@@ -48,7 +48,7 @@ pub(crate) const FRAME_PATIENCE_BYTES_PER_S: usize = 64 << 10;
 pub(crate) const MAX_IN_FLIGHT: usize = 64;
 
 /// Answers above this size wait in line one at a time per connection, so that a client that asks
-/// and does not read holds no more than two of them here.
+/// and does not read holds no more than one of them here.
 pub(crate) const LARGE_RESPONSE_BYTES: usize = 64 << 10;
 
 /// A client that takes nothing of an answer for this long is gone.
