@@ -1,6 +1,7 @@
 //! `tidings broker`: the embedded broker alone, until it is told to stop.
 
 mod check;
+mod open_files;
 pub mod start;
 
 use std::net::SocketAddr;
@@ -71,6 +72,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     if let Some(durability) = args.durability {
         config.durability = durability;
     }
+    config.max_connections = open_files::connections();
     // Before the address is printed: whoever reads it may send the signal at once.
     let stop = signals::Stop::listen()?;
     let broker = start::start(config, "tidings broker").await?;
