@@ -4,11 +4,13 @@
 mod bench;
 mod clients;
 mod crash;
+mod fuzz;
 mod kafka;
 mod load;
 mod place;
 mod process;
 mod recipes;
+mod release;
 mod shop_kills;
 mod storm;
 mod tidings;
@@ -42,6 +44,12 @@ usage: cargo xtask COMMAND
   bench [ROW...] [--quick] [--pairs N] [--resume] [--write] [--json FILE]
             the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
             an earlier run has measured already, --write puts the tables into the page
+  disk [--calls N] [--cycles N]
+            failing and full disks under the release binary, by strace and a small tmpfs (root)
+  fuzz [--seconds N | --total N] [--jobs N] [TARGET]...
+            libFuzzer over every decoder and file (fuzz/), N seconds for each target or in all
+  hostile [--idle N] [--busy N] [--seconds N]
+            oversized requests, decompression bombs, a crowd of connections, slow readers
 ";
 
 fn main() -> ExitCode {
@@ -54,6 +62,9 @@ fn main() -> ExitCode {
         "bench" => bench::command(rest),
         "clients" => clients::command(rest),
         "crash" => crash::command(rest),
+        "disk" => release::disk(rest),
+        "fuzz" => fuzz::command(rest),
+        "hostile" => release::hostile(rest),
         "kafka" => kafka::command(rest),
         "shop-kills" => shop_kills::command(rest),
         "storm" => storm::command(rest),

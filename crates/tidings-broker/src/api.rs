@@ -112,7 +112,7 @@ macro_rules! apis {
         }
 
         /// Decodes a request only to see whether it can be.
-        #[cfg(test)]
+        #[cfg(any(test, feature = "fuzzing"))]
         pub(crate) fn decode_only(key: i16, version: i16, body: &mut Bytes) -> Result<(), String> {
             fn only<R: Request>(version: i16, body: &mut Bytes) -> Result<(), String> {
                 R::decode(body, version).map(drop).map_err(|error| error.to_string())

@@ -92,6 +92,12 @@ impl Broker {
         self.shared.stats.snapshot()
     }
 
+    /// What the fuzz targets ask without a network.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn inside(&self) -> (&Arc<Shared>, &Runtime) {
+        (&self.shared, self.runtime.as_ref().expect("present until shutdown"))
+    }
+
     /// Stops: takes no more requests, answers those that were taken, syncs and closes the logs so
     /// that the next start need not read them, gives the data directory back.
     ///

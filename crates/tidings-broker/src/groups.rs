@@ -53,6 +53,17 @@ pub(crate) use self::offsets::{Committed, Offsets};
 pub(crate) use self::queries::{Description, MemberDescription, Position};
 pub(crate) use self::settings::GroupsConfig;
 
+/// Reads an entry of the journal of offsets and writes it again, for the fuzz targets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn reread(entry: &[u8]) {
+    if let Ok(change) = codec::decode(entry) {
+        assert_eq!(codec::encode(&change), entry, "{change:?} is written as it was read");
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::subscription::topics as topics_of;
+
 /// What the coordinator must know about topics: whether a committed position can exist.
 pub(crate) trait TopicLookup: Send + Sync + 'static {
     /// How many partitions the topic has; `None` if there is no such topic.

@@ -107,7 +107,7 @@ impl Ids {
     }
 }
 
-fn replay(entries: &[Bytes]) -> Result<(Option<String>, i64), IdsError> {
+pub(crate) fn replay(entries: &[Bytes]) -> Result<(Option<String>, i64), IdsError> {
     let (mut cluster, mut below) = (None, 0);
     for bytes in entries {
         let written: Written<Entry> = serde_json::from_slice(bytes)?;

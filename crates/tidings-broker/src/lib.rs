@@ -26,6 +26,9 @@ mod check;
 mod clock;
 mod config;
 mod connection;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod groups;
 mod ids;
 mod limits;

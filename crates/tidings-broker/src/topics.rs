@@ -29,6 +29,8 @@ use crate::config::Durability;
 use crate::limits::{MAX_PARTITIONS, MAX_TOPIC_NAME_BYTES};
 use crate::partition::{Partition, PartitionId};
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use journal::replay;
 use journal::{Entry, TopicEntry, TopicsJournal};
 pub(crate) use open::read_partitions;
 use settings::{Defaults, Settings};

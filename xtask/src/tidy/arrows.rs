@@ -38,6 +38,8 @@ const ROWS: &[Row] = &[
     Row { optional: &["tidings-broker"], ..row("load", &["tidings-broker"]) },
     // With the broker inside only to prove the checker by faults that are switched on in it.
     Row { optional: &["tidings-broker"], ..row("faults", &["tidings", "tidings-broker"]) },
+    // Fuzz targets reach into every floor that reads bytes from outside.
+    row("fuzz", &["tidings", "tidings-broker", "tidings-log"]),
     row("xtask", &[]),
 ];
 
