@@ -6,6 +6,7 @@ mod durability;
 mod groups;
 mod hostile;
 mod pitfalls;
+mod release;
 mod startup;
 mod support;
 mod topics;

@@ -10,7 +10,9 @@ use tidings_broker::{Broker, Clock as _, Config, SystemClock};
 use tidings_log::testing::BatchBuilder;
 
 pub use gated::Gated;
-pub use topics::{fetch, fetch_request, name, offset_at, produce, produce_request, topic};
+pub use topics::{
+    Produced, fetch, fetch_request, name, offset_at, produce, produce_request, topic,
+};
 pub use wire::{Wire, frame};
 
 /// A broker in memory.
