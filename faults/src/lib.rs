@@ -4,6 +4,7 @@
 //! nothing of the broker reads it afterwards and says what was lost, doubled or reordered. The
 //! tools work against any broker that speaks Kafka's protocol: ours and Apache Kafka itself.
 
+pub mod history;
 pub mod random;
 pub mod storm;
 
