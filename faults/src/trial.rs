@@ -63,7 +63,7 @@ pub struct Plan {
     pub rate: u64,
     /// Bytes of a record's value.
     pub value_bytes: usize,
-    /// Records per second and producer are not held back until so many have been acknowledged.
+    /// First fill the logs with so many records, as fast as it goes.
     pub fill: u64,
     /// Where the broker's words go.
     pub log: PathBuf,

@@ -34,6 +34,8 @@ mod ids;
 mod limits;
 mod listener;
 mod memory;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod partition;
 mod port_holder;
 mod retention;

@@ -171,6 +171,12 @@ impl Partition {
         }
     }
 
+    /// `topic[partition]`.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Those who wait for anything to happen here.
     pub(crate) fn watchers(&self) -> &Watchers {
         &self.watchers
@@ -188,6 +194,8 @@ impl Partition {
         let state = self.state();
         let log = state.log.as_ref().ok_or(NotRead::Closed)?;
         let bounds = Bounds { start: log.start(), high_watermark };
+        #[cfg(feature = "mutants")]
+        let high_watermark = crate::mutants::visible(high_watermark, log.end());
         if from > high_watermark {
             return Err(NotRead::OutOfRange(bounds));
         }

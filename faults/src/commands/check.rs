@@ -21,5 +21,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         println!("{finding}");
     }
     println!("{} operations, {} findings", history.len(), findings.len());
-    if findings.is_empty() { Ok(()) } else { Err("the history is not one of a right broker".into()) }
+    if findings.is_empty() {
+        Ok(())
+    } else {
+        Err("the history is not one of a right broker".into())
+    }
 }

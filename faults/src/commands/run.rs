@@ -53,6 +53,9 @@ pub(crate) struct Arguments {
     /// First fill the log with so many records, as fast as it goes
     #[arg(long, default_value_t = 0)]
     fill: u64,
+    /// Fail if the slowest restarts (p99) took longer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 120_000)]
+    ready_limit_ms: u128,
     /// Where the broker's words go
     #[arg(long, value_name = "FILE", default_value = "broker.out")]
     log: PathBuf,
@@ -89,6 +92,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     println!("{:<34} {:>12}", "seed", arguments.seed);
     for line in report.lines() {
         println!("{line}");
+    }
+    let ready = report.ready_p99().as_millis();
+    if ready > arguments.ready_limit_ms {
+        let limit = arguments.ready_limit_ms;
+        return Err(format!("ready again after {ready} ms, {limit} ms is the limit").into());
     }
     if report.is_good() {
         return Ok(());

@@ -74,20 +74,16 @@ pub(super) fn run(field: &Field, reader: u16) -> Outcome {
     client.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
     let mut committed = Instant::now();
     while !field.stop_readers.load(Ordering::SeqCst) {
-        match client.poll(POLL) {
-            Some(Ok(message)) => {
-                let Some(place) = field.place(message.topic(), message.partition()) else {
-                    return Err(format!("a record of {} was given", message.topic()).into());
-                };
-                let bytes = message.payload().unwrap_or_default();
-                let (offset, value) = (message.offset(), payload::read(field.plan.seed, bytes));
-                let end = None;
-                field.recorder.record([Operation::Read { reader, place, offset, value, end }]);
-                let mut read = client.context().read.lock().expect("no thread panics with it");
-                read.insert(place, offset + 1);
-            }
-            // The broker is away; the client says so and tries again by itself.
-            Some(Err(_)) | None => {}
+        // While the broker is away there are errors; the client tries again by itself.
+        if let Some(Ok(message)) = client.poll(POLL) {
+            let Some(place) = field.place(message.topic(), message.partition()) else {
+                return Err(format!("a record of {} was given", message.topic()).into());
+            };
+            let bytes = message.payload().unwrap_or_default();
+            let (offset, value) = (message.offset(), payload::read(field.plan.seed, bytes));
+            field.recorder.record([Operation::Read { reader, place, offset, value, end: None }]);
+            let mut read = client.context().read.lock().expect("no thread panics with it");
+            read.insert(place, offset + 1);
         }
         if committed.elapsed() > COMMIT_EVERY {
             commit(field, &client)?;

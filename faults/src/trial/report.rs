@@ -63,6 +63,11 @@ impl Report {
         self.findings.is_empty() && self.unanswered == 0 && self.caught_up
     }
 
+    /// How long the slowest restarts took.
+    pub fn ready_p99(&self) -> Duration {
+        percentile(&self.ready, 0.99)
+    }
+
     /// Writes the history down if it is needed to find out what happened.
     pub(super) fn keep(&self, history: &[Operation], path: Option<&Path>) -> Outcome {
         match path {

@@ -141,6 +141,9 @@ async fn read_one(target: &Target<'_>, max_bytes: usize) -> Result<(Bounds, Byte
         let planned = plan(target, max_bytes)?;
         let bounds = planned.bounds;
         match planned.read().await {
+            #[cfg(feature = "mutants")]
+            Ok(records) => return Ok((bounds, crate::mutants::served(records))),
+            #[cfg(not(feature = "mutants"))]
             Ok(records) => return Ok((bounds, records)),
             // Retention took the segment away in between: the start has moved, plan again.
             Err(error) if error.kind() == io::ErrorKind::NotFound && moved(target, bounds) => {}

@@ -120,6 +120,11 @@ fn append_one(
     data: PartitionProduceData,
     now_ms: i64,
 ) -> Result<(Arc<Partition>, Appended), Failure> {
+    #[cfg(feature = "mutants")]
+    let data = {
+        let index = crate::mutants::index(data.index);
+        data.with_index(index)
+    };
     let found = topic.and_then(|topic| {
         Some((topic.partition(PartitionId(data.index))?, topic.settings().max_message_bytes()))
     });
@@ -130,7 +135,11 @@ fn append_one(
     let records = data.records.unwrap_or_default();
     check(&records, max_bytes)?;
     let bytes = records.len();
-    match partition.append(&records, now_ms) {
+    #[cfg(not(feature = "mutants"))]
+    let appended = partition.append(&records, now_ms);
+    #[cfg(feature = "mutants")]
+    let appended = crate::mutants::append(&partition, &records, now_ms);
+    match appended {
         Ok(appended) => {
             broker.memory.appended(bytes);
             Ok((partition, appended))
