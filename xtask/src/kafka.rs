@@ -37,14 +37,20 @@ impl Default for Options {
     }
 }
 
+/// A node that can be started: formatted, with its port and its settings.
+#[derive(Debug)]
+pub(crate) struct Node {
+    jars: PathBuf,
+    options: Options,
+    addr: SocketAddr,
+    data: PathBuf,
+}
+
 /// A running node, ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Kafka {
     process: Owned,
-    addr: SocketAddr,
-    data: PathBuf,
-    jars: PathBuf,
-    options: Options,
+    node: Node,
 }
 
 /// `cargo xtask kafka`.
@@ -63,7 +69,7 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     }
     let told = end_requested(stdin_too)?;
     let mut kafka = Kafka::start(&options)?;
-    println!("listening {}", kafka.addr);
+    println!("listening {}", kafka.node.addr);
     loop {
         match told.recv_timeout(Duration::from_millis(200)) {
             Ok(why) => {
@@ -80,33 +86,69 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     }
 }
 
-impl Kafka {
-    /// Installs if needed, formats a fresh data directory, starts, waits until it serves.
-    pub(crate) fn start(options: &Options) -> Outcome<Self> {
+impl Node {
+    /// Installs if needed, and formats a fresh data directory.
+    pub(crate) fn prepare(options: &Options) -> Outcome<Self> {
         let jars = install()?;
         let (port, controller_port) = two_free_ports()?;
         let data = place::target().join("kafka").join(format!("node-{port}"));
         fs::create_dir_all(&data)?;
-        let properties = data.join(PROPERTIES);
         let text = include_str!("../kafka/server.properties")
             .replace("@PORT@", &port.to_string())
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &data.join("log").display().to_string());
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        let node = Self { jars, options: options.clone(), addr, data };
+        let properties = node.data.join(PROPERTIES);
         fs::write(&properties, text + &options.settings.join("\n") + "\n")?;
 
-        let log = data.join(LOG);
-        let formatted = java(&jars, options)
+        let formatted = java(&node.jars, options)
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(&properties)
-            .stdout(File::create(&log)?)
-            .stderr(File::options().append(true).open(&log)?)
+            .stdout(File::create(node.log())?)
+            .stderr(File::options().append(true).open(node.log())?)
             .status()?;
         if !formatted.success() {
-            return Err(format!("Kafka cannot format its log:\n{}", tail(&log, 4000)).into());
+            let said = tail(&node.log(), 4000);
+            return Err(format!("Kafka cannot format its log:\n{said}").into());
         }
-        let process = spawn(&jars, options, &data)?;
-        let addr = SocketAddr::from(([127, 0, 0, 1], port));
-        let mut kafka = Self { process, addr, data, jars, options: options.clone() };
+        Ok(node)
+    }
+
+    /// The command that runs it; on the same port and data however often.
+    pub(crate) fn command(&self) -> Command {
+        let mut java = java(&self.jars, &self.options);
+        java.arg("kafka.Kafka").arg(self.data.join(PROPERTIES));
+        java
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where its words go.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.data.join(LOG)
+    }
+
+    /// Its data goes.
+    pub(crate) fn remove(&self) -> Outcome {
+        Ok(fs::remove_dir_all(&self.data)?)
+    }
+
+    fn spawn(&self) -> Outcome<Owned> {
+        let log = File::options().append(true).open(self.log())?;
+        let mut java = self.command();
+        java.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        Ok(Owned::new(java.spawn()?))
+    }
+}
+
+impl Kafka {
+    /// Prepares a node, starts it, waits until it serves.
+    pub(crate) fn start(options: &Options) -> Outcome<Self> {
+        let node = Node::prepare(options)?;
+        let mut kafka = Self { process: node.spawn()?, node };
         kafka.wait_until_it_serves()?;
         Ok(kafka)
     }
@@ -124,12 +166,12 @@ impl Kafka {
     /// Starts it again on its port with its data, and waits until it serves: after a kill that
     /// takes `broker.session.timeout.ms` and some seconds.
     pub(crate) fn restart(&mut self) -> Outcome {
-        self.process = spawn(&self.jars, &self.options, &self.data)?;
+        self.process = self.node.spawn()?;
         self.wait_until_it_serves()
     }
 
     pub(crate) fn bootstrap(&self) -> String {
-        self.addr.to_string()
+        self.node.addr.to_string()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -138,15 +180,14 @@ impl Kafka {
 
     pub(crate) fn stop(&mut self) -> Outcome {
         self.process.stop(STOP_LIMIT)?;
-        fs::remove_dir_all(&self.data)?;
-        Ok(())
+        self.node.remove()
     }
 
     /// The port opens when the broker is about to serve; clients then retry for themselves.
     fn wait_until_it_serves(&mut self) -> Outcome {
-        let log = &self.data.join(LOG);
+        let log = &self.node.log();
         let deadline = Instant::now() + START_LIMIT;
-        while TcpStream::connect(self.addr).is_err() {
+        while TcpStream::connect(self.node.addr).is_err() {
             if let Some(status) = self.process.child().try_wait()? {
                 return Err(format!("Kafka did not start ({status}):\n{}", tail(log, 4000)).into());
             }
@@ -199,19 +240,6 @@ pub(crate) fn need(tool: &str, probe: &str, package: &str) -> Outcome {
     }
 }
 
-/// The node itself, on a data directory that is formatted.
-fn spawn(jars: &Path, options: &Options, data: &Path) -> Outcome<Owned> {
-    let log = File::options().append(true).open(data.join(LOG))?;
-    let process = java(jars, options)
-        .arg("kafka.Kafka")
-        .arg(data.join(PROPERTIES))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log)
-        .spawn()?;
-    Ok(Owned::new(process))
-}
-
 fn java(jars: &Path, options: &Options) -> Command {
     let mut java = Command::new("java");
     java.arg(format!("-Xmx{}m", options.heap_mb))
@@ -226,7 +254,7 @@ fn java(jars: &Path, options: &Options) -> Command {
 }
 
 /// Kafka cannot report a port that it picked itself, so it is given ones that are free now.
-fn two_free_ports() -> Outcome<(u16, u16)> {
+pub(crate) fn two_free_ports() -> Outcome<(u16, u16)> {
     let one = lasting_port()?;
     loop {
         let two = lasting_port()?;

@@ -4,6 +4,7 @@
 mod bench;
 mod clients;
 mod crash;
+mod faults;
 mod fuzz;
 mod kafka;
 mod load;
@@ -34,13 +35,20 @@ usage: cargo xtask COMMAND
             --recipes: the recipes alone
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
-            again, nothing acknowledged lost, `broker check` agrees
+            again, nothing lost, doubled or reordered, `broker check` agrees
   shop-kills [--kafka] [--kills N] [--broker-kills N] [--rate N] [--seed N] [--release]
             kill -9 of the shop's services (60) and of the broker (12; Apache Kafka 3) while
             orders are on their way: every order final, sums true, `broker check` clean
   storm [--kafka] [--protocol eager|cooperative|static]... [--seconds N] [--seed N] [--release]
             20 members of a group join, leave and die over 24 partitions; their histories are
             judged: nothing lost, no commit by the wrong owner, order per key, settled soon after
+  faults r1 [--cycles N] [--seed N] [--kafka]
+            idempotent producers and a group while the broker is killed N times (100), half of
+            them at `power`, half at `process`; then the history is checked
+  faults r10 [--faults N] [--cycles N] [--seed N] [--kafka]
+            the same through a proxy that drops, cuts and delays until it did N faults (1000)
+  faults mutants [--seed N] [--mutant NAME]
+            prove the checker: brokers with a bug switched in, each of which it has to find
   bench [ROW...] [--quick] [--pairs N] [--resume] [--write] [--json FILE]
             the rows of docs/benchmarks.md as ratios of both sides in one run; --resume takes what
             an earlier run has measured already, --write puts the tables into the page
@@ -65,6 +73,7 @@ fn main() -> ExitCode {
         "disk" => release::disk(rest),
         "fuzz" => fuzz::command(rest),
         "hostile" => release::hostile(rest),
+        "faults" => faults::command(rest),
         "kafka" => kafka::command(rest),
         "shop-kills" => shop_kills::command(rest),
         "storm" => storm::command(rest),

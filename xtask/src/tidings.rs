@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -38,8 +38,6 @@ pub(crate) fn build(release: bool) -> Outcome<PathBuf> {
 pub(crate) struct Broker {
     process: Owned,
     bootstrap: String,
-    /// From the start of the process to its first line.
-    pub(crate) served_after: Duration,
 }
 
 impl Broker {
@@ -49,7 +47,6 @@ impl Broker {
         let log = data.with_extension("out");
         let anywhere: &[&str] =
             if more.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
-        let started = Instant::now();
         let mut child = Command::new(binary)
             .args(["broker", "--data"])
             .arg(data)
@@ -65,16 +62,15 @@ impl Broker {
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 // Later lines are read too, so that the broker never waits for its reader.
-                let _gone = tell.send((line, Instant::now()));
+                let _gone = tell.send(line);
             }
         });
         match told.recv_timeout(START_LIMIT) {
-            Ok((line, at)) => {
+            Ok(line) => {
                 let bootstrap = line
                     .strip_prefix("listening ")
                     .ok_or_else(|| format!("the broker's first line is `{line}`"))?;
-                let served_after = at - started;
-                Ok(Self { process, bootstrap: bootstrap.trim().to_owned(), served_after })
+                Ok(Self { process, bootstrap: bootstrap.trim().to_owned() })
             }
             Err(_) => {
                 let _ended = process.stop(Duration::ZERO);

@@ -10,6 +10,7 @@ use clap::Args;
 use faults::Outcome;
 use faults::history::Kind;
 use faults::proxy::{Rule, Rules};
+use faults::random::Random;
 use faults::trial::{self, Plan, Report};
 use tidings_broker::mutants::Mutant;
 
@@ -145,9 +146,17 @@ fn words(dir: &Path, broker: SocketAddr, via: Option<SocketAddr>, power: bool) -
     words
 }
 
-/// Two addresses that are free now.
+/// Two addresses that are free now, and that no outgoing connection is given while a broker is
+/// dead: below the ports that the kernel hands out by itself.
 fn free_addresses() -> Outcome<(SocketAddr, SocketAddr)> {
-    let one = TcpListener::bind("127.0.0.1:0")?;
-    let two = TcpListener::bind("127.0.0.1:0")?;
-    Ok((one.local_addr()?, two.local_addr()?))
+    let now = std::time::UNIX_EPOCH.elapsed()?.subsec_nanos();
+    let mut random = Random::new(u64::from(now), u64::from(std::process::id()));
+    let mut free = (0..1000).filter_map(|_| {
+        let port = u16::try_from(random.within(20_000..32_000)).ok()?;
+        TcpListener::bind(("127.0.0.1", port)).ok()?.local_addr().ok()
+    });
+    match (free.next(), free.next()) {
+        (Some(one), Some(two)) if one != two => Ok((one, two)),
+        _ => Err("no port between 20000 and 32000 is free".into()),
+    }
 }
