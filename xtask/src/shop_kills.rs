@@ -110,11 +110,11 @@ fn strike(plan: &Plan, ground: &mut Ground, shop: &mut Shop) -> Outcome<Struck> 
 }
 
 impl Plan {
-    /// Enough that the last blow still finds orders on their way: each costs about a second and a
-    /// half, and a restart of Apache Kafka some eight.
+    /// Enough that the last blow still finds orders on their way: each costs up to two seconds, and
+    /// a restart of Apache Kafka some eight.
     fn orders(&self) -> u64 {
         let broker = self.broker_kills as u64 * if self.kafka { 8 } else { 2 };
-        self.rate * (self.kills as u64 * 3 / 2 + broker + 5)
+        self.rate * (self.kills as u64 * 2 + broker + 5)
     }
 
     /// How to see it again.
@@ -131,7 +131,7 @@ impl Plan {
 fn parse(words: &[String]) -> Outcome<(Plan, bool)> {
     let now = std::time::UNIX_EPOCH.elapsed()?;
     let seed = u64::from(now.subsec_nanos()) % 1_000_000;
-    let mut plan = Plan { kafka: false, kills: 60, broker_kills: 0, rate: 60, seed };
+    let mut plan = Plan { kafka: false, kills: 60, broker_kills: 0, rate: 150, seed };
     let (mut broker_kills, mut release) = (None, false);
     let mut words = words.iter();
     while let Some(word) = words.next() {

@@ -20,8 +20,8 @@ use crate::{Outcome, load};
 
 /// Five processes that share two cores with others need a moment for their first start.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// A blow waits until orders have been placed for so long: else none would be on its way.
-const ORDERS_FLOW: Duration = Duration::from_millis(1_500);
+/// A blow waits until `orders` has been ready for so long: else no order would be on its way.
+const ORDERS_FLOW: Duration = Duration::from_millis(500);
 /// `orders` itself is hit when it has lived so long that it comes back at once: whoever dies young
 /// is started again after a pause of up to ten seconds, in which nothing would be placed.
 const STEADY_LIFE: Duration = Duration::from_secs(10);
@@ -38,6 +38,8 @@ pub(super) struct Shop {
 #[derive(Debug, Default)]
 struct Known {
     living: BTreeMap<&'static str, Life>,
+    /// Since when `orders` has been ready.
+    flows_since: Option<Instant>,
     /// Ended by signal 9, so that each is a blow that hit a living process.
     killed: usize,
     /// Ended in another way: a service that cannot reach its broker when it starts.
@@ -175,8 +177,8 @@ impl Shop {
 
 impl Known {
     fn is_worth_a_blow(&self) -> bool {
-        let flows = |life: &Life| life.since.elapsed() > ORDERS_FLOW;
-        self.living.get(ORDERS).is_some_and(flows) && SERVICES.iter().any(|name| self.may_die(name))
+        self.flows_since.is_some_and(|since| since.elapsed() > ORDERS_FLOW)
+            && SERVICES.iter().any(|name| self.may_die(name))
     }
 
     fn may_die(&self, name: &str) -> bool {
@@ -185,20 +187,30 @@ impl Known {
     }
 
     /// `payments 4711` at each start, `10:41:07  payments was killed (signal 9); starts again in
-    /// 200 ms` at each end; all other lines are for people.
+    /// 200 ms` at each end, `10:41:08  payments was killed (signal 9); back in 400 ms` when it is
+    /// ready again; all other lines are for people.
     fn learn(&mut self, line: &str) {
         let service = |name: &str| SERVICES.into_iter().find(|service| *service == name);
         if let Some((name, pid)) = line.split_once(' ')
             && let (Some(name), Ok(pid)) = (service(name), pid.parse())
         {
             self.living.insert(name, Life { pid, since: Instant::now() });
+            if name == ORDERS && self.killed + self.gave_up == 0 {
+                self.flows_since = Some(Instant::now());
+            }
             return;
+        }
+        let Some(name) = line.split_whitespace().nth(1).and_then(service) else { return };
+        if name == ORDERS && line.contains("; back in ") {
+            self.flows_since = Some(Instant::now());
         }
         if !line.contains("; starts again in ") {
             return;
         }
-        let Some(name) = line.split_whitespace().nth(1).and_then(service) else { return };
         self.living.remove(name);
+        if name == ORDERS {
+            self.flows_since = None;
+        }
         if line.contains(" was killed (signal 9);") {
             self.killed += 1;
         } else {
