@@ -12,6 +12,7 @@ mod plain_sender;
 mod produce;
 mod raw_append;
 mod round_trip;
+mod service;
 mod spread;
 mod topic;
 mod topics;
@@ -58,6 +59,16 @@ enum Command {
     RawAppend(raw_append::Arguments),
     /// Read a topic into memory, then serve it to consumers
     PlainSender(plain_sender::Arguments),
+    /// Fill the topic of `read` and `handle` with the library's events
+    Fill(service::fill::Arguments),
+    /// Read that topic with a bare client
+    Read(service::read::Arguments),
+    /// Handle that topic by a service
+    Handle(service::handle::Arguments),
+    /// Publish by the library or by rdkafka's own producers
+    Publish(service::publish::Arguments),
+    /// Handle slowly, many keys at once, and compare with the ideal schedule
+    Keyed(service::keyed::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +85,11 @@ fn main() -> ExitCode {
         Command::PingPong(arguments) => echo::run(&load.bootstrap, arguments),
         Command::RawAppend(arguments) => raw_append::run(arguments),
         Command::PlainSender(arguments) => plain_sender::run(&load.bootstrap, arguments),
+        Command::Fill(arguments) => service::fill::run(&load.bootstrap, arguments),
+        Command::Read(arguments) => service::read::run(&load.bootstrap, arguments),
+        Command::Handle(arguments) => service::handle::run(&load.bootstrap, arguments),
+        Command::Publish(arguments) => service::publish::run(&load.bootstrap, arguments),
+        Command::Keyed(arguments) => service::keyed::run(&load.bootstrap, arguments),
     };
     match outcome {
         Ok(measured) => {

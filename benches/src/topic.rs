@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 
 use crate::Outcome;
 
@@ -31,8 +31,26 @@ pub(crate) fn records(bootstrap: &str, topic: &str) -> Outcome<i64> {
         ClientConfig::new().set("bootstrap.servers", bootstrap).create()?;
     let mut records = 0;
     for partition in partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(10))?;
+        let (low, high) = watermarks(&consumer, topic, partition)?;
         records += high - low;
     }
     Ok(records)
+}
+
+/// Where a partition begins and ends. One that was just created may have no leader yet.
+pub(crate) fn watermarks<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    partition: i32,
+) -> Outcome<(i64, i64)> {
+    let ask = || consumer.fetch_watermarks(topic, partition, Duration::from_secs(10));
+    let mut answer = ask();
+    for _attempt in 0..100 {
+        if answer.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+        answer = ask();
+    }
+    Ok(answer?)
 }

@@ -6,6 +6,8 @@ mod consume;
 mod counters;
 mod figures;
 mod footprint;
+mod framework;
+mod keyed;
 mod latency;
 mod length;
 mod page;
@@ -60,6 +62,8 @@ const ROWS: &[Row] = &[
     Row { name: "B4", what: "one request in flight", run: round_trip::run },
     Row { name: "B5", what: "consume", run: consume::run },
     Row { name: "B7", what: "latency end to end", run: latency::run },
+    Row { name: "B12", what: "the library beside a bare client", run: framework::run },
+    Row { name: "B13", what: "keyed parallelism", run: keyed::run },
     Row { name: "B17", what: "footprint", run: footprint::run },
     Row { name: "counters", what: "calls, allocations, instructions", run: counters::run },
     Row { name: "length", what: "growth of a log", run: length::run },

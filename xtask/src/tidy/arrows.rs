@@ -34,8 +34,8 @@ const ROWS: &[Row] = &[
     // Examples use what a user has: the library.
     Row { never: &["rdkafka", "kafka-protocol"], ..row("shop", &["tidings"]) },
     // The yardstick and the chores stand beside the house: they run its binary and do not link it,
-    // but for counting allocations, which only the process itself can do.
-    Row { optional: &["tidings-broker"], ..row("load", &["tidings-broker"]) },
+    // but for measuring the library, and for counting allocations, which only the process can do.
+    Row { optional: &["tidings-broker"], ..row("load", &["tidings", "tidings-broker"]) },
     // With the broker inside only to prove the checker by faults that are switched on in it.
     Row { optional: &["tidings-broker"], ..row("faults", &["tidings", "tidings-broker"]) },
     // Fuzz targets reach into every floor that reads bytes from outside.
