@@ -26,7 +26,7 @@ pub(super) fn run(data: &[u8]) {
     let mut report = CheckReport::default();
     let _ = check::check_storage(&memory, &mut report);
     let storage = Arc::new(memory);
-    let Ok((mut log, _)) = Log::open(storage.clone(), DIR, config()) else { return };
+    let Ok((mut log, recovered)) = Log::open(storage.clone(), DIR, config()) else { return };
     read_all(&log);
     let end = log.end();
     let batch = BatchBuilder::new().record(5, Some(b"k"), Some(b"v")).build();
@@ -36,8 +36,11 @@ pub(super) fn run(data: &[u8]) {
         return;
     };
     assert_eq!(appended.base_offset, end);
-    let last = log.plan_read(end, 1, log.end()).expect("in range").read().expect("readable");
-    assert_eq!(last.len(), bytes, "the record that was just appended is read back");
+    let last = log.plan_read(end, 1, log.end()).expect("in range").read();
+    // Among forged segments that overlap, another one may claim its offset, too.
+    if recovered.is_clean() {
+        assert_eq!(last.expect("readable").len(), bytes, "what was just appended is read back");
+    }
     let _ = log.offset_for_time(5);
     let _ = log.max_timestamp();
     log.retain(1 << 40);

@@ -116,7 +116,12 @@ impl Seen {
                 Take::Attribute(text.to_owned())
             }
             None if required => Take::Broken,
-            None => Take::Header,
+            None => {
+                // It counts as the first of its name: were a second content type taken for the
+                // attribute, the event would be written in another mode than it was read in.
+                self.names.push(name.to_owned());
+                Take::Header
+            }
         }
     }
 }
