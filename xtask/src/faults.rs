@@ -174,7 +174,7 @@ impl Trial {
         if proxy {
             settings.push(format!("advertised.listeners=PLAINTEXT://{via}"));
         }
-        let node = Node::prepare(&kafka::Options { heap_mb: 512, settings })?;
+        let node = Node::prepare(&kafka::Options { heap_mb: 512, settings, ..Default::default() })?;
         println!("\n{} on Apache Kafka 4.3.1", self.name);
         let dir = fresh_dir(self.name)?;
         let via = proxy.then_some(via.as_str());

@@ -12,6 +12,10 @@ use nix::sys::signal::Signal;
 use crate::process::{Owned, end_requested, tail};
 use crate::{Outcome, place};
 
+mod secured;
+
+pub(crate) use secured::Secured;
+
 /// Format and start take 3 s on an idle machine; CI machines are slower.
 const START_LIMIT: Duration = Duration::from_secs(120);
 /// A controlled shutdown takes about a second.
@@ -29,11 +33,13 @@ pub(crate) struct Options {
     pub(crate) heap_mb: u32,
     /// Lines for server.properties beyond (and over) our own.
     pub(crate) settings: Vec<String>,
+    /// With TLS, passwords and an authorizer.
+    pub(crate) secured: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { heap_mb: 1024, settings: Vec::new() }
+        Self { heap_mb: 1024, settings: Vec::new(), secured: false }
     }
 }
 
@@ -44,6 +50,7 @@ pub(crate) struct Node {
     options: Options,
     addr: SocketAddr,
     data: PathBuf,
+    secured: Option<Secured>,
 }
 
 /// A running node, ended when dropped.
@@ -63,6 +70,7 @@ pub(crate) fn command(words: &[String]) -> Outcome {
         match word.as_str() {
             "--heap-mb" => options.heap_mb = value()?.parse()?,
             "--set" => options.settings.push(value()?.clone()),
+            "--secured" => options.secured = true,
             "--until-stdin-closes" => stdin_too = true,
             other => return Err(format!("`kafka` does not know {other}").into()),
         }
@@ -70,6 +78,9 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     let told = end_requested(stdin_too)?;
     let mut kafka = Kafka::start(&options)?;
     println!("listening {}", kafka.node.addr);
+    if let Some(secured) = kafka.secured() {
+        secured.print();
+    }
     loop {
         match told.recv_timeout(Duration::from_millis(200)) {
             Ok(why) => {
@@ -98,13 +109,19 @@ impl Node {
             .replace("@CONTROLLER_PORT@", &controller_port.to_string())
             .replace("@DATA@", &data.join("log").display().to_string());
         let addr = SocketAddr::from(([127, 0, 0, 1], port));
-        let node = Self { jars, options: options.clone(), addr, data };
+        let secured = options.secured.then(|| Secured::prepare(&data)).transpose()?;
+        let (more, users) = match &secured {
+            Some(secured) => (secured.properties(port, controller_port), Secured::format_words()),
+            None => Default::default(),
+        };
+        let node = Self { jars, options: options.clone(), addr, data, secured };
         let properties = node.data.join(PROPERTIES);
-        fs::write(&properties, text + &options.settings.join("\n") + "\n")?;
+        fs::write(&properties, text + &more + &options.settings.join("\n") + "\n")?;
 
         let formatted = java(&node.jars, options)
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(&properties)
+            .args(users)
             .stdout(File::create(node.log())?)
             .stderr(File::options().append(true).open(node.log())?)
             .status()?;
@@ -150,7 +167,15 @@ impl Kafka {
         let node = Node::prepare(options)?;
         let mut kafka = Self { process: node.spawn()?, node };
         kafka.wait_until_it_serves()?;
+        if options.secured {
+            Secured::allow(&kafka.node.jars, options, &kafka.bootstrap())?;
+        }
         Ok(kafka)
+    }
+
+    /// Its further listeners, if it was started with them.
+    pub(crate) fn secured(&self) -> Option<&Secured> {
+        self.node.secured.as_ref()
     }
 
     /// kill -9: nothing is said, nothing is written any more. [`restart`](Self::restart) goes on

@@ -12,6 +12,7 @@ mod place;
 mod process;
 mod recipes;
 mod release;
+mod secured;
 mod shop_kills;
 mod storm;
 mod tidings;
@@ -26,13 +27,17 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   tidy      check the house's rules: arrows between crates, budgets, words, links
-  kafka [--heap-mb N] [--set NAME=VALUE]... [--until-stdin-closes]
+  kafka [--heap-mb N] [--set NAME=VALUE]... [--secured] [--until-stdin-closes]
             install Apache Kafka from Maven Central, run one node on loopback,
-            print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it
+            print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it;
+            --secured: with TLS, SASL and ACLs beside, their listeners and users printed too
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
             recipes against `tidings broker`; --kafka: the suite against Apache Kafka;
             --recipes: the recipes alone
+  secured [--only WORD]
+            build the binary with TLS and run it, its services and the whole shop against a
+            secured Apache Kafka: every way in, every refusal by its text and exit code
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing lost, doubled or reordered, `broker check` agrees
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         "hostile" => release::hostile(rest),
         "faults" => faults::command(rest),
         "kafka" => kafka::command(rest),
+        "secured" => secured::command(rest),
         "shop-kills" => shop_kills::command(rest),
         "storm" => storm::command(rest),
         "tidy" => tidy::command(rest),

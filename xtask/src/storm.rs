@@ -32,7 +32,8 @@ pub(crate) fn command(words: &[String]) -> Outcome {
         let dir = dir.join(protocol);
         let stormed = if plan.kafka {
             let settings = KAFKA_SETTINGS.map(str::to_owned).to_vec();
-            let mut kafka = Kafka::start(&kafka::Options { heap_mb: 512, settings })?;
+            let mut kafka =
+                Kafka::start(&kafka::Options { heap_mb: 512, settings, ..Default::default() })?;
             println!("on Apache Kafka:");
             let stormed = storm(&faults, &plan, protocol, &kafka.bootstrap(), &dir);
             kafka.stop()?;

@@ -56,6 +56,12 @@ impl Failure {
         Self::new(what).exit(Exit::NotFound)
     }
 
+    /// What the library could not do: exit code 4 where the broker does not allow it.
+    pub fn of(error: &tidings::Error) -> Self {
+        let exit = if error.is_not_allowed() { Exit::NotAllowed } else { Exit::Failed };
+        Self::new(causes(error)).exit(exit)
+    }
+
     /// Ends with another exit code.
     pub fn exit(mut self, exit: Exit) -> Self {
         self.exit = exit;

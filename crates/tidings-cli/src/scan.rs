@@ -8,12 +8,12 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use jiff::Timestamp;
 use rdkafka::Message;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
-use crate::cluster::{Cluster, TopicPartition, number};
+use crate::cluster::{self, Cluster, Reader, TopicPartition, number};
 use crate::failure::{Exit, Failure};
 use crate::limits;
 
@@ -32,7 +32,7 @@ pub struct Span {
 
 /// What a scan will read.
 pub struct Plan {
-    reader: BaseConsumer,
+    reader: Reader,
     spans: Vec<Span>,
     topics: Vec<String>,
     from: Option<Timestamp>,
@@ -72,7 +72,7 @@ impl Plan {
     }
 
     /// A plan for spans that the caller has worked out.
-    pub fn of_spans(reader: BaseConsumer, topics: Vec<String>, spans: Vec<Span>) -> Self {
+    pub fn of_spans(reader: Reader, topics: Vec<String>, spans: Vec<Span>) -> Self {
         Self { reader, spans, topics, from: None }
     }
 
@@ -97,7 +97,7 @@ impl Plan {
         self,
         bar: &ProgressBar,
         mut visit: impl FnMut(&BorrowedMessage<'_>) -> ControlFlow<()>,
-    ) -> Result<BaseConsumer, Failure> {
+    ) -> Result<Reader, Failure> {
         let mut open = Open::of(&self.spans);
         assign(&self.reader, &self.spans)?;
         let mut heard = Instant::now();
@@ -127,7 +127,10 @@ impl Plan {
                     open.end_of_file(partition);
                 }
                 Some(Err(error)) if is_fatal(&error) => {
-                    return Err(Failure::new("cannot read the topics").because(error));
+                    let topics: Vec<&str> = open.topics();
+                    let refused = cluster::refused_to(&self.reader, &error, &topics);
+                    return Err(refused
+                        .unwrap_or_else(|| Failure::new("cannot read the topics").because(error)));
                 }
                 // librdkafka reports lost connections and goes on; the stall ends what stays lost.
                 Some(Err(_)) => {}
@@ -138,7 +141,7 @@ impl Plan {
 }
 
 /// Starts reading at the beginning of each span that is not empty.
-fn assign(reader: &BaseConsumer, spans: &[Span]) -> Result<(), Failure> {
+fn assign(reader: &Reader, spans: &[Span]) -> Result<(), Failure> {
     let mut list = TopicPartitionList::with_capacity(spans.len());
     for span in spans.iter().filter(|span| span.from < span.to) {
         list.add_partition_offset(&span.topic, span.partition, Offset::Offset(span.from))
@@ -150,7 +153,7 @@ fn assign(reader: &BaseConsumer, spans: &[Span]) -> Result<(), Failure> {
 }
 
 /// Stops fetching a partition that is through. Failing to do so costs memory, nothing else.
-fn stop(reader: &BaseConsumer, (topic, partition): &TopicPartition) {
+fn stop(reader: &Reader, (topic, partition): &TopicPartition) {
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition(topic, *partition);
     let _ = reader.incremental_unassign(&list);
@@ -208,6 +211,10 @@ impl Open {
             .flat_map(|(topic, partitions)| partitions.keys().map(move |p| (topic.as_str(), *p)))
     }
 
+    fn topics(&self) -> Vec<&str> {
+        self.ends.keys().map(String::as_str).collect()
+    }
+
     fn end(&self, topic: &str, partition: i32) -> Option<i64> {
         self.ends.get(topic)?.get(&partition).copied()
     }
@@ -242,7 +249,7 @@ impl Open {
 /// The newest `n` records of each partition, as spans that end where the partitions end now.
 pub fn newest(
     cluster: &Cluster,
-    reader: &BaseConsumer,
+    reader: &Reader,
     partitions: &[TopicPartition],
     n: u64,
 ) -> Result<Vec<Span>, Failure> {

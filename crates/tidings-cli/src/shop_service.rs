@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use crate::failure::{Failure, causes};
+use crate::failure::{Exit, Failure, causes};
 use crate::runtime;
 
 /// Flags of `tidings shop-service`.
@@ -20,7 +20,9 @@ pub fn run(args: &ShopServiceArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::new(error.to_string()))?;
     stop_with_parent()?;
     runtime::serve(shop::run_service(&args.name, &env))?.map_err(|error| {
-        Failure::new(format!("{} cannot go on", args.name)).because(causes(&error))
+        let is_refused = matches!(&error, shop::Error::Tidings(error) if error.is_not_allowed());
+        let exit = if is_refused { Exit::NotAllowed } else { Exit::Failed };
+        Failure::new(format!("{} cannot go on", args.name)).because(causes(&error)).exit(exit)
     })
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::config::Settings;
+use crate::link::{Act, CALLBACKS, Link, NotAllowed, Unanswered};
+use crate::publisher::ConnectError;
 
 /// How long a request for topics may take, and the broker to carry it out.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -30,7 +33,9 @@ const BROKER_DEFAULT: i32 = -1;
 /// ```
 #[derive(Clone)]
 pub struct Admin {
-    client: Arc<AdminClient<DefaultClientContext>>,
+    client: Arc<AdminClient<Link>>,
+    link: Link,
+    config: ClientConfig,
     bootstrap: String,
     partitions: i32,
 }
@@ -49,6 +54,12 @@ pub enum AdminError {
         /// Can it be asked again?
         retryable: bool,
     },
+    /// The broker cannot be reached, or refuses this client.
+    #[error(transparent)]
+    Connect(Box<ConnectError>),
+    /// The broker does not allow it.
+    #[error("{0}")]
+    NotAllowed(Box<NotAllowed>),
     /// The broker did not create a topic.
     #[error("{bootstrap} did not create the topic {topic}: {reason}")]
     Create {
@@ -76,52 +87,76 @@ pub enum AdminError {
 impl AdminError {
     /// Can the same call succeed later, with nothing changed?
     pub fn is_retryable(&self) -> bool {
-        matches!(self, AdminError::Ask { retryable: true, .. } | AdminError::Missing { .. })
+        match self {
+            AdminError::Connect(error) => error.is_retryable(),
+            AdminError::Ask { retryable, .. } => *retryable,
+            AdminError::Missing { .. } => true,
+            AdminError::NotAllowed(_) | AdminError::Create { .. } => false,
+        }
     }
 }
 
 impl Admin {
     /// Makes a client; nothing is asked yet.
     pub fn new(settings: &Settings) -> Result<Admin, AdminError> {
+        Admin::over(settings, Link::new(settings))
+    }
+
+    /// Makes a client that tells the link what happens.
+    pub(crate) fn over(settings: &Settings, link: Link) -> Result<Admin, AdminError> {
         let bootstrap = settings.bootstrap().to_owned();
         let mut config = settings.client();
-        config.set_log_level(RDKafkaLogLevel::Warning);
-        let client = config.create().map_err(|e: KafkaError| AdminError::Ask {
+        Link::tell_all(&mut config);
+        let client = config.create_with_context(link.clone());
+        let client = client.map_err(|error: KafkaError| AdminError::Ask {
             bootstrap: bootstrap.clone(),
-            reason: e.to_string(),
+            reason: error.to_string(),
             retryable: false,
         })?;
-        Ok(Admin { client: Arc::new(client), bootstrap, partitions: settings.topic_partitions() })
+        let partitions = settings.topic_partitions();
+        Ok(Admin { client: Arc::new(client), link, config, bootstrap, partitions })
     }
 
-    /// All topics with the number of their partitions, Kafka's internal ones left out.
+    /// All topics with the number of their partitions, Kafka's internal ones left out, and those
+    /// that this client may not know about.
     pub async fn topics(&self) -> Result<BTreeMap<String, usize>, AdminError> {
-        let client = Arc::clone(&self.client);
-        let asked = tokio::task::spawn_blocking(move || {
-            client.inner().fetch_metadata(None, TIMEOUT).map(|metadata| {
-                let topics = metadata.topics().iter().filter(|t| !t.name().starts_with("__"));
-                topics.map(|t| (t.name().to_owned(), t.partitions().len())).collect()
-            })
-        });
-        match asked.await {
-            Ok(Ok(topics)) => Ok(topics),
-            Ok(Err(error)) => Err(self.cannot_ask(&error)),
-            Err(stopped) => Err(AdminError::Ask {
-                bootstrap: self.bootstrap.clone(),
-                reason: stopped.to_string(),
-                retryable: false,
-            }),
-        }
+        self.look(Vec::new()).await
     }
 
-    /// Which of these are missing, in their order.
+    /// Which of these are missing, in their order. One that this client may not know about is an
+    /// error that says so.
     pub async fn missing<'a>(
         &self,
         wanted: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<String>, AdminError> {
-        let there = self.topics().await?;
-        let missing = wanted.into_iter().filter(|topic| !there.contains_key(*topic));
-        Ok(missing.map(str::to_owned).collect())
+        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+        let there = self.look(wanted.clone()).await?;
+        Ok(wanted.into_iter().filter(|topic| !there.contains_key(topic)).collect())
+    }
+
+    /// All topics, and of those that are wanted and not among them whether they are hidden.
+    async fn look(&self, wanted: Vec<String>) -> Result<BTreeMap<String, usize>, AdminError> {
+        let admin = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let asker = Asker::new(&admin)?;
+            let there = topics_of(&asker.ask(None)?);
+            for topic in wanted.iter().filter(|topic| !there.contains_key(*topic)) {
+                let answer = asker.ask(Some(topic))?;
+                let codes = answer.topics().iter().filter_map(|topic| topic.error());
+                let hidden = RDKafkaErrorCode::TopicAuthorizationFailed;
+                if codes.map(RDKafkaErrorCode::from).any(|code| code == hidden) {
+                    return Err(admin.not_allowed(Act::Describe(topic)));
+                }
+            }
+            Ok(there)
+        });
+        looked.await.unwrap_or_else(|stopped| {
+            Err(AdminError::Ask {
+                bootstrap: self.bootstrap.clone(),
+                reason: stopped.to_string(),
+                retryable: false,
+            })
+        })
     }
 
     /// An error that names those that are missing.
@@ -164,6 +199,10 @@ impl Admin {
         match answer {
             Ok(()) => Ok(true),
             Err(RDKafkaErrorCode::TopicAlreadyExists) => Ok(false),
+            Err(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            ) => Err(self.not_allowed(Act::Create(topic))),
             Err(code) => Err(AdminError::Create {
                 topic: topic.to_owned(),
                 bootstrap: self.bootstrap.clone(),
@@ -193,6 +232,10 @@ impl Admin {
         })
     }
 
+    fn not_allowed(&self, act: Act<'_>) -> AdminError {
+        AdminError::NotAllowed(Box::new(self.link.not_allowed(act)))
+    }
+
     fn cannot_ask(&self, error: &KafkaError) -> AdminError {
         let reason = match error.rdkafka_error_code() {
             Some(code) => code.to_string(),
@@ -200,4 +243,50 @@ impl Admin {
         };
         AdminError::Ask { bootstrap: self.bootstrap.clone(), reason, retryable: true }
     }
+}
+
+/// A client for questions. The one for changes keeps to itself why a broker cannot be reached.
+struct Asker<'a> {
+    admin: &'a Admin,
+    /// There until it is dropped.
+    client: Option<BaseProducer<Link>>,
+}
+
+impl Asker<'_> {
+    fn new(admin: &Admin) -> Result<Asker<'_>, AdminError> {
+        let mut config = admin.config.clone();
+        // A topic must not come into being because somebody asks for it.
+        config.set("allow.auto.create.topics", "false");
+        let client = config.create_with_context(admin.link.clone());
+        let client = client.map_err(|error: KafkaError| admin.cannot_ask(&error))?;
+        Ok(Asker { admin, client: Some(client) })
+    }
+
+    fn ask(&self, topic: Option<&str>) -> Result<Metadata, AdminError> {
+        let client = self.client.as_ref().expect("there until it is dropped");
+        let answer = self.admin.link.ask(TIMEOUT, |wait| {
+            let answer = client.client().fetch_metadata(topic, wait);
+            // The callbacks say why there was none.
+            (0..CALLBACKS).for_each(|_| client.poll(Duration::ZERO));
+            answer
+        });
+        answer.map_err(|unanswered: Unanswered| {
+            let error = ConnectError::unanswered(&self.admin.bootstrap, unanswered);
+            AdminError::Connect(Box::new(error))
+        })
+    }
+}
+
+impl Drop for Asker<'_> {
+    /// Ending a client joins its threads, which takes a moment that nobody has to wait for.
+    fn drop(&mut self) {
+        let client = self.client.take();
+        // Without a thread to spare it ends here, with the closure that was not run.
+        let _ = std::thread::Builder::new().name("tidings-asker-end".into()).spawn(|| drop(client));
+    }
+}
+
+fn topics_of(metadata: &Metadata) -> BTreeMap<String, usize> {
+    let topics = metadata.topics().iter().filter(|t| !t.name().starts_with("__"));
+    topics.map(|t| (t.name().to_owned(), t.partitions().len())).collect()
 }

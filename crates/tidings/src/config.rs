@@ -21,10 +21,13 @@ mod java;
 mod names;
 mod own;
 mod properties;
+mod said;
+mod security;
 mod sources;
 mod unknown;
 
 pub use own::LogFormat;
+pub(crate) use said::Said;
 pub use sources::Sources;
 
 /// Where a value comes from; later variants win over earlier ones.
@@ -136,6 +139,12 @@ pub enum ConfigError {
         /// What it must be.
         reason: String,
     },
+    /// Settings that do not fit together.
+    #[error("{sentence}")]
+    Unfit {
+        /// Which ones, and what to do.
+        sentence: String,
+    },
     /// The file cannot be read, or is not TOML.
     #[error("the configuration file {path} cannot be used: {reason}")]
     File {
@@ -177,6 +186,8 @@ impl Settings {
         let mut settings = Settings::defaults();
         sources.apply(&mut settings)?;
         settings.check()?;
+        let warnings = security::warnings(&settings);
+        settings.warnings.extend(warnings);
         Ok(settings)
     }
 

@@ -12,9 +12,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::sync::oneshot;
 
 use crate::lanes::{Group, Lanes, Report};
+use crate::link::{Act, Link, NotAllowed};
 use crate::service::Start;
 use crate::service::health::GROUP_CHECK;
-use crate::service::limits::{IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, STOP_DRAIN};
+use crate::service::limits::{
+    IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, REFUSED_AT_START, STOP_DRAIN,
+};
 
 mod assign;
 mod callbacks;
@@ -43,6 +46,7 @@ pub(crate) struct Setup {
     pub(crate) group: Arc<Group>,
     pub(crate) start: Start,
     pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) link: Link,
 }
 
 /// A consumer had to stop by itself.
@@ -65,6 +69,14 @@ pub enum ConsumerError {
     Fenced {
         /// The consumer group.
         group: String,
+    },
+    /// The broker does not allow what this consumer is for.
+    #[error("{act}")]
+    NotAllowed {
+        /// The consumer group.
+        group: String,
+        /// Who may not do what, and what would allow it.
+        act: Box<NotAllowed>,
     },
     /// The client gave up for good.
     #[error("the consumer of group `{group}` cannot go on: {reason}")]
@@ -113,7 +125,8 @@ pub(crate) fn spawn(setup: Setup) -> Result<Handle, ConsumerError> {
     let group = setup.group.name.clone();
     let failed = |reason: String| ConsumerError::Start { group: group.clone(), reason };
     let inbox = Arc::new(Inbox::default());
-    let callbacks = Callbacks::new(Arc::clone(&inbox), setup.group.name.clone());
+    let callbacks =
+        Callbacks::new(Arc::clone(&inbox), setup.group.name.clone(), setup.link.clone());
     let mut client: Client =
         setup.config.create_with_context(callbacks).map_err(|error| failed(error.to_string()))?;
     let bell = Arc::clone(&inbox);
@@ -154,6 +167,10 @@ struct Consumer {
     /// Where the next round of reading begins, so that each partition gets its turn first.
     turn: usize,
     stopping: Option<Instant>,
+    link: Link,
+    began: Instant,
+    /// What a partition's queue has brought that ends it all.
+    failed: Option<ConsumerError>,
 }
 
 /// What the lanes have and have not reported.
@@ -195,6 +212,9 @@ impl Consumer {
             reports: Vec::new(),
             turn: 0,
             stopping: None,
+            link: setup.link,
+            began: Instant::now(),
+            failed: None,
         })
     }
 
@@ -224,6 +244,9 @@ impl Consumer {
                 let (group, reason) = (self.group.name.clone(), "its lanes have ended".to_owned());
                 return Err(ConsumerError::Fatal { group, reason });
             }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
             self.commit_if_due();
             if !busy {
                 std::thread::park_timeout(self.idle_wait());
@@ -247,7 +270,7 @@ impl Consumer {
         Ok(busy)
     }
 
-    fn client_error(&self, error: &KafkaError) -> Result<(), ConsumerError> {
+    fn client_error(&mut self, error: &KafkaError) -> Result<(), ConsumerError> {
         let group = self.group.name.clone();
         match error {
             KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId) => {
@@ -256,12 +279,34 @@ impl Consumer {
             KafkaError::MessageConsumptionFatal(code) => {
                 Err(ConsumerError::Fatal { group, reason: code.to_string() })
             }
+            other if self.is_not_allowed(other, None) => Ok(()),
             other => {
                 // The client has told its error callback already, which warns.
                 tracing::debug!(group, error = %other, "the consumer met an error and goes on");
                 Ok(())
             }
         }
+    }
+
+    /// An authorizer's refusal: soon after the start it is the end, since somebody is still there
+    /// to read why; later it is waited for, as for a broker that is away.
+    fn is_not_allowed(&mut self, error: &KafkaError, topic: Option<&str>) -> bool {
+        let group = self.group.name.clone();
+        let handlers = &self.group.router.handlers;
+        let topics: Vec<&str> = handlers.iter().map(|handler| handler.topic).collect();
+        let act = match (error.rdkafka_error_code(), topic) {
+            (Some(RDKafkaErrorCode::GroupAuthorizationFailed), _) => Act::Join(&group),
+            (Some(RDKafkaErrorCode::TopicAuthorizationFailed), Some(topic)) => Act::Read(topic),
+            (Some(RDKafkaErrorCode::TopicAuthorizationFailed), None) => Act::ReadOneOf(&topics),
+            _ => return false,
+        };
+        let act = Box::new(self.link.not_allowed(act));
+        if self.began.elapsed() < REFUSED_AT_START {
+            self.failed = Some(ConsumerError::NotAllowed { group, act });
+        } else {
+            self.link.say(&act.what, format_args!("{act}; trying again"));
+        }
+        true
     }
 
     fn begin_stop(&mut self) {

@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::admin::AdminError;
 use crate::config::ConfigError;
+use crate::consumer::ConsumerError;
 use crate::publisher::{ConnectError, PublishError};
+use crate::service::ServiceError;
 
 /// The result of starting, running and publishing.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -39,6 +41,34 @@ impl Error {
             Error::Connect(e) => e.is_retryable(),
             Error::Publish(e) => e.is_retryable(),
             Error::Admin(e) => e.is_retryable(),
+        }
+    }
+}
+
+impl Error {
+    /// Is it that this client may not do it: the broker refuses its user, its certificate or what
+    /// it asks for? Somebody has to change something before another start helps.
+    pub fn is_not_allowed(&self) -> bool {
+        let connect = |error: &ConnectError| match error {
+            ConnectError::Refused { trouble } => trouble.is_refusal(),
+            _ => false,
+        };
+        let admin = |error: &AdminError| match error {
+            AdminError::NotAllowed(_) => true,
+            AdminError::Connect(error) => connect(error),
+            _ => false,
+        };
+        match self {
+            Error::Config(_) => false,
+            Error::Connect(error) => connect(error),
+            Error::Publish(PublishError::NotAllowed { .. }) => true,
+            Error::Publish(PublishError::CreateTopic(error)) => admin(error),
+            Error::Publish(_) => false,
+            Error::Admin(error) => admin(error),
+            Error::Service(error) => matches!(
+                error.downcast_ref(),
+                Some(ServiceError::Consumer(ConsumerError::NotAllowed { .. }))
+            ),
         }
     }
 }

@@ -20,6 +20,7 @@ mod handler;
 mod http;
 mod ids;
 mod lanes;
+pub mod link;
 mod metrics;
 pub mod prelude;
 pub mod progress;

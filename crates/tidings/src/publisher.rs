@@ -13,6 +13,7 @@ use crate::cloudevents::CloudEvent;
 use crate::config::Settings;
 use crate::events::{Causation, Draft, Events, IntoDraft, IntoEvents, Ready, Stamp};
 use crate::ids::EventId;
+use crate::link::Link;
 use crate::time::Timestamp;
 use crate::trace;
 
@@ -104,7 +105,12 @@ impl Publisher {
 
     /// Connects as these settings say.
     pub async fn with(settings: &Settings) -> crate::Result<Publisher> {
-        let engine = Engine::start(settings)?;
+        Publisher::over(settings, Link::new(settings)).await
+    }
+
+    /// Connects as these settings say, and tells the link what happens.
+    pub(crate) async fn over(settings: &Settings, link: Link) -> crate::Result<Publisher> {
+        let engine = Engine::start(settings, link)?;
         engine.check_connection().await?;
         Ok(Publisher {
             way: Way::Kafka(Arc::new(engine)),

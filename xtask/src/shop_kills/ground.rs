@@ -20,7 +20,8 @@ impl Ground {
     pub(super) fn start(binary: &Path, dir: &Path, kafka: bool) -> Outcome<Self> {
         if kafka {
             let settings = KAFKA_SETTINGS.map(str::to_owned).to_vec();
-            let kafka = Kafka::start(&kafka::Options { heap_mb: 512, settings })?;
+            let kafka =
+                Kafka::start(&kafka::Options { heap_mb: 512, settings, ..Default::default() })?;
             let bootstrap = kafka.bootstrap();
             return Ok(Self::Kafka { kafka: Box::new(kafka), bootstrap });
         }

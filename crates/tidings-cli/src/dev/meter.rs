@@ -173,7 +173,7 @@ mod tests {
         meter.measure(sample(100), now);
         let how = "was killed (signal 9)".to_owned();
         let pause = Duration::from_millis(200);
-        let note = meter.hear(&News::Ended { name: "payments", how, pause }, now);
+        let note = meter.hear(&News::Ended { name: "payments", how, code: None, pause }, now);
         assert_eq!(note.as_deref(), Some("payments was killed (signal 9); starts again in 200 ms"));
         meter.measure(sample(7), now);
         assert_eq!(meter.total(), Sample { handled: 107, in_flight: 1, retried: 4, dead: 0 });
@@ -199,7 +199,8 @@ mod tests {
         let start = Instant::now();
         assert_eq!(meter.is_back(start), None);
         let how = "was killed (signal 9)".to_owned();
-        let ended = News::Ended { name: "payments", how, pause: Duration::from_millis(200) };
+        let ended =
+            News::Ended { name: "payments", how, code: None, pause: Duration::from_millis(200) };
         meter.hear(&ended, start);
         meter.lags(37);
         meter.lags(12);

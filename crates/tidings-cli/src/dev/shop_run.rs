@@ -1,6 +1,7 @@
 //! The shop from its first order to its last: starts its services, shows what they do, and with
 //! `--exit` waits until every order is in a final state and adds up.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +27,9 @@ use crate::{limits, settings, signals};
 
 /// The purchases of the built-in sample: what is placed when no number is given.
 const SAMPLE_ORDERS: u32 = 6_919;
+
+/// The exit code of a service that the broker refuses.
+const REFUSED: i32 = Exit::NotAllowed as i32;
 
 /// Runs the shop.
 pub async fn run(
@@ -90,7 +94,7 @@ impl Place {
 
 /// Made before the services start, so that they can be watched from the first event on.
 async fn create_topics(settings: &Settings) -> Result<(), Failure> {
-    let cannot = |error| Failure::new(causes(&error));
+    let cannot = |error| Failure::of(&tidings::Error::Admin(error));
     let admin = Admin::new(settings).map_err(cannot)?;
     admin.ensure(shop::TOPICS.iter().copied()).await.map_err(cannot)?;
     Ok(())
@@ -137,6 +141,8 @@ struct Show<'a> {
     meters: Vec<Meter>,
     notes: Notes,
     live: Option<Live>,
+    /// The last trouble of each service.
+    last_said: HashMap<&'static str, String>,
 }
 
 impl<'a> Show<'a> {
@@ -155,6 +161,7 @@ impl<'a> Show<'a> {
             meters: shop::SERVICES.iter().map(|name| Meter::new(name)).collect(),
             notes: Notes::default(),
             live: is_live.then(Live::begin),
+            last_said: HashMap::new(),
         }
     }
 
@@ -181,7 +188,13 @@ impl<'a> Show<'a> {
         loop {
             tokio::select! {
                 () = stop.next() => return Ok(Ended::Interrupted),
-                Some(news) = self.news.recv() => self.hear(&news),
+                Some(news) = self.news.recv() => {
+                    self.hear(&news);
+                    // Starting it again would not help, and with --exit nobody is there to see it.
+                    if let News::Ended { name, code: Some(REFUSED), .. } = news && self.args.exit {
+                        return Err(self.refused(name));
+                    }
+                }
                 Some((back, measured)) = lag_told.recv() => {
                     lags = Some(back);
                     self.lags(measured);
@@ -236,7 +249,17 @@ impl<'a> Show<'a> {
         made.await.map_err(|error| Failure::new(format!("cannot watch the shop: {error}")))?
     }
 
+    fn refused(&self, name: &str) -> Failure {
+        let said = self.last_said.get(name).map(String::as_str).unwrap_or_default();
+        Failure::new(format!("{name} may not do what it is for"))
+            .because(said)
+            .exit(Exit::NotAllowed)
+    }
+
     fn hear(&mut self, news: &News) {
+        if let News::Said { name, text } = news {
+            self.last_said.insert(*name, text.clone());
+        }
         let name = match news {
             News::Started { name, pid } => {
                 if self.live.is_none() {

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::Message;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::cli::Global;
-use crate::cluster::{Cluster, number};
+use crate::cluster::{Cluster, Reader, number};
 use crate::failure::Failure;
 use crate::record;
 
 /// How far one group is behind, measured with a consumer that is kept for it.
 pub struct Lag {
     group: &'static str,
-    consumer: BaseConsumer,
+    consumer: Reader,
     cluster: Arc<Cluster>,
 }
 
@@ -36,7 +36,7 @@ impl Lag {
 
     /// Records behind the group's commits, in the topics that it has committed. Blocks.
     pub fn measure(&self) -> Result<i64, Failure> {
-        let committed = crate::group::committed(&self.cluster, &self.consumer)?;
+        let committed = crate::group::committed(&self.cluster, &self.consumer, self.group)?;
         let names: Vec<_> = committed.keys().cloned().collect();
         let ends = self.cluster.offsets(&self.consumer, &names, Offset::End)?;
         Ok(committed
@@ -90,7 +90,7 @@ impl Drop for Newest {
     }
 }
 
-fn watch(reader: &BaseConsumer, seen: &Mutex<HashMap<String, String>>, stop: &AtomicBool) {
+fn watch(reader: &Reader, seen: &Mutex<HashMap<String, String>>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         if let Some(Ok(message)) = reader.poll(Duration::from_millis(200))
             && let Some((service, event)) = describe(&message)

@@ -45,6 +45,8 @@ pub enum News {
         name: &'static str,
         /// How: `was killed (signal 9)`.
         how: String,
+        /// Its exit code, if it had one.
+        code: Option<i32>,
         /// The pause before the next start.
         pause: Duration,
     },
@@ -101,13 +103,17 @@ async fn keep(
     let mut pause = Pause::default();
     loop {
         let born = Instant::now();
+        let mut code = None;
         let how = match Running::start(&recipe.program, name, &recipe.variables, &news) {
             Err(error) => format!("cannot be started: {error}"),
             Ok(mut running) => {
                 tell(&news, News::Started { name, pid: running.pid() }).await;
                 tokio::select! {
                     ended = running.ended() => match ended {
-                        Ok(status) => how(status),
+                        Ok(status) => {
+                            code = status.code();
+                            how(status)
+                        }
                         Err(error) => format!("is lost: {error}"),
                     },
                     () = told_to_stop(&mut stop) => return running.stop().await,
@@ -115,7 +121,7 @@ async fn keep(
             }
         };
         let pause = pause.after(born.elapsed());
-        tell(&news, News::Ended { name, how, pause }).await;
+        tell(&news, News::Ended { name, how, code, pause }).await;
         tokio::select! {
             () = sleep(pause) => {}
             () = told_to_stop(&mut stop) => return,

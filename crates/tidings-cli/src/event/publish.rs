@@ -386,7 +386,7 @@ fn headers(given: &[String]) -> Result<Vec<(String, Option<bytes::Bytes>)>, Fail
 }
 
 fn cannot(error: tidings::Error) -> Failure {
-    Failure::new(causes(&error))
+    Failure::of(&error)
 }
 
 fn refused(error: PublishError) -> Failure {

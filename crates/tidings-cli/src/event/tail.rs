@@ -8,12 +8,13 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::cli::Global;
-use crate::cluster::{Cluster, TopicPartition};
+use crate::cluster::{self, Cluster, Reader, TopicPartition};
 use crate::failure::Failure;
 use crate::limits;
 use crate::output::{self, Screen};
@@ -81,7 +82,7 @@ fn place(text: &str) -> Result<Position, String> {
 
 fn spans(
     cluster: &Cluster,
-    reader: &BaseConsumer,
+    reader: &Reader,
     partitions: &[TopicPartition],
     from: Position,
 ) -> Result<Vec<Span>, Failure> {
@@ -122,12 +123,12 @@ fn ends(spans: &[Span]) -> HashMap<TopicPartition, i64> {
 /// Prints the newest `n` records of all partitions together, in the order of their times: each
 /// partition's newest `n` are read, and of those the newest `n`.
 fn newest_first_to_last(
-    reader: BaseConsumer,
+    reader: Reader,
     topics: &[String],
     spans: &[Span],
     n: u64,
     printer: &Printer<'_>,
-) -> Result<BaseConsumer, Failure> {
+) -> Result<Reader, Failure> {
     let mut all: Vec<Seen> = Vec::new();
     let plan = Plan::of_spans(reader, topics.to_vec(), spans.to_vec());
     let reader = plan.run(&ProgressBar::hidden(), |message| {
@@ -147,7 +148,7 @@ fn newest_first_to_last(
 
 /// Prints what comes, until the process is interrupted or nobody reads any more.
 fn follow(
-    reader: &BaseConsumer,
+    reader: &Reader,
     from: &HashMap<TopicPartition, i64>,
     printer: &Printer<'_>,
 ) -> Result<(), Failure> {
@@ -167,6 +168,11 @@ fn follow(
                 lost = false;
                 printer.print(&Seen::of(&message))?;
             }
+            Some(Err(error)) if is_refused(&error) => {
+                let topics: Vec<&str> = from.keys().map(|(topic, _)| topic.as_str()).collect();
+                let refused = cluster::refused_to(reader, &error, &topics);
+                return Err(refused.unwrap_or_else(|| Failure::new(error.to_string())));
+            }
             // Said once: librdkafka goes on connecting, and events continue where they stopped.
             Some(Err(error)) if !lost => {
                 lost = true;
@@ -175,6 +181,10 @@ fn follow(
             Some(Err(_)) => {}
         }
     }
+}
+
+fn is_refused(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed)
 }
 
 /// What is printed, and how.

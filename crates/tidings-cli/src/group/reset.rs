@@ -2,13 +2,14 @@
 //! shows what that means first, and refuses while anyone handles events in the group's name.
 
 use jiff::ZonedDateTime;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
+use tidings::link::Act;
 
 use super::standing;
 use crate::cli::Global;
-use crate::cluster::{Cluster, TopicPartition};
+use crate::cluster::{Cluster, Reader, TopicPartition};
 use crate::failure::{Exit, Failure};
 use crate::output::table::{Align, Table};
 use crate::output::{self, Screen};
@@ -53,9 +54,10 @@ struct Move {
 pub fn run(args: &ResetArgs, global: &Global, screen: &Screen) -> Result<(), Failure> {
     let cluster = Cluster::connect(global)?;
     let partitions = partitions(&cluster, args)?;
+    standing::check_right(&cluster, &args.group)?;
     let consumer = cluster.member_of(&args.group)?;
     refuse_active(&cluster, &consumer, &args.group)?;
-    let moves = plan(&cluster, &consumer, &partitions, args.to)?;
+    let moves = plan(&cluster, &consumer, &partitions, args)?;
     if !args.json {
         output::print(&text(args, &moves, screen))?;
     }
@@ -94,7 +96,7 @@ fn partitions(cluster: &Cluster, args: &ResetArgs) -> Result<Vec<TopicPartition>
 }
 
 /// A member would go on from its own memory and commit over the new offsets.
-fn refuse_active(cluster: &Cluster, reader: &BaseConsumer, group: &str) -> Result<(), Failure> {
+fn refuse_active(cluster: &Cluster, reader: &Reader, group: &str) -> Result<(), Failure> {
     let Some(found) = standing::description(cluster, reader, group)? else { return Ok(()) };
     if found.members.is_empty() {
         return Ok(());
@@ -115,12 +117,13 @@ fn refuse_active(cluster: &Cluster, reader: &BaseConsumer, group: &str) -> Resul
 
 fn plan(
     cluster: &Cluster,
-    consumer: &BaseConsumer,
+    consumer: &Reader,
     partitions: &[TopicPartition],
-    to: Position,
+    args: &ResetArgs,
 ) -> Result<Vec<Move>, Failure> {
+    let to = args.to;
     let bounds = cluster.bounds(consumer, partitions)?;
-    let committed = standing::committed(cluster, consumer)?;
+    let committed = standing::committed(cluster, consumer, &args.group)?;
     let times = match to {
         Position::At(time) => {
             let at = Offset::Offset(time.as_millisecond().max(0));
@@ -160,7 +163,7 @@ fn confirm(args: &ResetArgs, screen: &Screen) -> Result<(), Failure> {
 
 fn commit(
     cluster: &Cluster,
-    consumer: &BaseConsumer,
+    consumer: &Reader,
     args: &ResetArgs,
     moves: &[Move],
 ) -> Result<(), Failure> {
@@ -179,7 +182,7 @@ fn commit(
                 ))
                 .exit(Exit::NotAllowed)
             }
-            _ => cluster.no_answer(&error),
+            _ => cluster.no_answer_to(&error, Act::Join(&args.group)),
         }
     })
 }

@@ -23,6 +23,7 @@ pub struct ShowArgs {
 /// Shows one group.
 pub fn run(args: &ShowArgs, global: &Global, screen: &Screen) -> Result<(), Failure> {
     let cluster = Cluster::connect(global)?;
+    standing::check_right(&cluster, &args.group)?;
     let reader = cluster.reader()?;
     let found = standing::description(&cluster, &reader, &args.group)?;
     let known = found.is_some();

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use indicatif::ProgressBar;
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tidings::link::Act;
 use tidings::progress::Progress;
 
 use super::assignment;
-use crate::cluster::{Cluster, TopicPartition, nearest};
+use crate::cluster::{Cluster, Reader, TopicPartition, nearest};
 use crate::failure::Failure;
 use crate::limits;
 use crate::record::Seen;
@@ -65,10 +66,7 @@ pub struct Unfinished {
 }
 
 /// Asks for all groups, by name.
-pub fn names(
-    cluster: &Cluster,
-    reader: &BaseConsumer,
-) -> Result<Vec<(String, Description)>, Failure> {
+pub fn names(cluster: &Cluster, reader: &Reader) -> Result<Vec<(String, Description)>, Failure> {
     let list = reader
         .fetch_group_list(None, limits::REQUEST_TIMEOUT)
         .map_err(|error| cluster.no_answer(&error))?;
@@ -81,17 +79,27 @@ pub fn names(
 /// Asks for one group; the error names the nearest one.
 pub fn description(
     cluster: &Cluster,
-    reader: &BaseConsumer,
+    reader: &Reader,
     group: &str,
 ) -> Result<Option<Description>, Failure> {
     let list = reader
         .fetch_group_list(Some(group), limits::REQUEST_TIMEOUT)
-        .map_err(|error| cluster.no_answer(&error))?;
+        .map_err(|error| cluster.no_answer_to(&error, Act::DescribeGroup(group)))?;
     Ok(list.groups().iter().find(|found| found.name() == group).map(describe))
 }
 
+/// Fails at once where the group is hidden from this user: the list of groups leaves it out.
+pub fn check_right(cluster: &Cluster, group: &str) -> Result<(), Failure> {
+    let Some(topic) = cluster.topics().keys().next() else { return Ok(()) };
+    let mut query = TopicPartitionList::with_capacity(1);
+    query.add_partition(topic, 0);
+    let consumer = cluster.member_of(group)?;
+    let answer = cluster.ask(&consumer, |wait| consumer.committed_offsets(query.clone(), wait));
+    answer.map(drop).map_err(|error| cluster.no_answer_to(&error, Act::DescribeGroup(group)))
+}
+
 /// Says that there is no such group.
-pub fn unknown(cluster: &Cluster, reader: &BaseConsumer, group: &str) -> Failure {
+pub fn unknown(cluster: &Cluster, reader: &Reader, group: &str) -> Failure {
     let failure = Failure::not_found(format!("no group `{group}` at {}", cluster.bootstrap()));
     let known = names(cluster, reader).unwrap_or_default();
     match nearest(group, known.iter().map(|(name, _)| name.as_str())) {
@@ -103,24 +111,25 @@ pub fn unknown(cluster: &Cluster, reader: &BaseConsumer, group: &str) -> Failure
 /// Works out how far the group is in each partition that it has committed or that a member has.
 pub fn rows(cluster: &Cluster, group: &str, members: &[Member]) -> Result<Vec<Row>, Failure> {
     let consumer = cluster.member_of(group)?;
-    let mut rows = unnamed(cluster, &consumer, members)?;
+    let mut rows = unnamed(cluster, &consumer, group, members)?;
     name_events(consumer, &mut rows)?;
     Ok(rows)
 }
 
 /// How many records the group is behind over all its partitions; no record is read for it.
 pub fn lag(cluster: &Cluster, group: &str, members: &[Member]) -> Result<i64, Failure> {
-    let rows = unnamed(cluster, &cluster.member_of(group)?, members)?;
+    let rows = unnamed(cluster, &cluster.member_of(group)?, group, members)?;
     Ok(rows.iter().map(|row| row.lag).sum())
 }
 
 /// The rows without the names of the oldest unfinished events.
 fn unnamed(
     cluster: &Cluster,
-    consumer: &BaseConsumer,
+    consumer: &Reader,
+    group: &str,
     members: &[Member],
 ) -> Result<Vec<Row>, Failure> {
-    let mut commits = committed(cluster, consumer)?;
+    let mut commits = committed(cluster, consumer, group)?;
     let assigned: BTreeSet<TopicPartition> = members
         .iter()
         .flat_map(|member| member.partitions.iter().cloned())
@@ -151,7 +160,8 @@ fn unnamed(
 /// What a group has committed, with its metadata, of all topics that exist.
 pub fn committed(
     cluster: &Cluster,
-    consumer: &BaseConsumer,
+    consumer: &Reader,
+    group: &str,
 ) -> Result<BTreeMap<TopicPartition, (Option<i64>, String)>, Failure> {
     let all = cluster.partitions_of(cluster.topics().keys().map(String::as_str))?;
     if all.len() > limits::GROUP_PARTITIONS {
@@ -170,7 +180,7 @@ pub fn committed(
     }
     let answer = consumer
         .committed_offsets(query, limits::REQUEST_TIMEOUT)
-        .map_err(|error| cluster.no_answer(&error))?;
+        .map_err(|error| cluster.no_answer_to(&error, Act::DescribeGroup(group)))?;
     Ok(answer
         .elements()
         .iter()
@@ -199,7 +209,7 @@ fn describe(group: &rdkafka::groups::GroupInfo) -> Description {
 }
 
 /// Reads the oldest unfinished records, to tell their ids and types.
-fn name_events(consumer: BaseConsumer, rows: &mut [Row]) -> Result<(), Failure> {
+fn name_events(consumer: Reader, rows: &mut [Row]) -> Result<(), Failure> {
     let spans: Vec<Span> = rows
         .iter()
         .filter_map(|row| {

@@ -3,6 +3,7 @@
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
+use tidings::link::Act;
 
 use crate::cli::Global;
 use crate::cluster::Cluster;
@@ -52,9 +53,12 @@ pub fn run(args: &CreateArgs, global: &Global, _screen: &Screen) -> Result<(), F
         .operation_timeout(Some(limits::ADMIN_TIMEOUT))
         .validate_only(args.dry_run);
     let answers = runtime::block_on(admin.create_topics([&topic], &options))?
-        .map_err(|error| cluster.no_answer(&error))?;
+        .map_err(|error| cluster.no_answer_to(&error, Act::Create(&args.topic)))?;
     for answer in answers {
-        answer.map_err(|(name, code)| refused(&name, code))?;
+        answer.map_err(|(name, code)| {
+            let not_allowed = cluster.refused_code(code, Act::Create(&name));
+            not_allowed.unwrap_or_else(|| refused(&name, code))
+        })?;
     }
     let partitions = match args.dry_run {
         true => args.partitions,

@@ -3,6 +3,7 @@
 use rdkafka::admin::AdminOptions;
 use rdkafka::types::RDKafkaErrorCode;
 use serde_json::json;
+use tidings::link::Act;
 
 use crate::cli::Global;
 use crate::cluster::Cluster;
@@ -54,7 +55,9 @@ pub fn run(args: &DeleteArgs, global: &Global, _screen: &Screen) -> Result<(), F
     for answer in answers {
         answer.map_err(|(topic, code)| match code {
             RDKafkaErrorCode::UnknownTopicOrPartition => cluster.unknown_topic(&topic),
-            code => Failure::new(format!("cannot delete `{topic}`")).because(code),
+            code => cluster
+                .refused_code(code, Act::Delete(&topic))
+                .unwrap_or_else(|| Failure::new(format!("cannot delete `{topic}`")).because(code)),
         })?;
     }
     report(args, &found, "deleted")

@@ -3,6 +3,7 @@
 
 use rdkafka::admin::{AdminOptions, ConfigSource, ResourceSpecifier};
 use serde_json::{Map, Value, json};
+use tidings::link::Act;
 
 use crate::cli::Global;
 use crate::cluster::Cluster;
@@ -59,6 +60,9 @@ fn settings(cluster: &Cluster, topic: &str) -> Result<Vec<Setting>, Failure> {
     let mut settings = Vec::new();
     for answer in answers {
         let resource = answer.map_err(|code| {
+            if let Some(failure) = cluster.refused_code(code, Act::DescribeConfigs(topic)) {
+                return failure;
+            }
             Failure::new(format!("cannot read the settings of `{topic}`")).because(code)
         })?;
         settings.extend(resource.entries.into_iter().map(|entry| Setting {

@@ -55,6 +55,29 @@ fn settings_that_do_not_exist_are_answered_with_the_nearest() {
     assert_eq!((code, text.as_str()), (2, "error: `-X linger.ms` is not NAME=VALUE\n"));
 }
 
+/// The tests run a build without the feature; `cargo xtask secured` runs one with it.
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_names_the_one_that_has_it() {
+    let (code, text) = tried(&["topic", "ls", "-X", "security.protocol=SASL_SSL"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("cargo install --path crates/tidings-cli --features tls"), "{text}");
+}
+
+#[test]
+fn a_password_is_shown_nowhere() {
+    let given = ["-X", "sasl.username=ada", "-X", "sasl.password=hunter2"];
+    for command in [&["config", "show"][..], &["config", "show", "--json"]] {
+        let mut shown = tidings();
+        shown.args(command).args(given);
+        let ran = run(shown, "");
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.out.contains("****") && ran.out.contains("ada"), "{}", ran.out);
+        assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{}", ran.err);
+        assert!(ran.err.contains("`security.protocol` to SASL_SSL"), "{}", ran.err);
+    }
+}
+
 #[test]
 fn wrong_usage_is_code_2() {
     for arguments in [

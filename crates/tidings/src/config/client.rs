@@ -3,6 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::properties::{self, Scope};
+use super::security::{self, needs_tls};
 use super::{ConfigError, Name, Settings, names};
 
 /// Defaults for every kind of client.
@@ -11,8 +12,9 @@ const EVERY: &[(&str, &str)] = &[
     ("reconnect.backoff.max.ms", "1000"),
     // KIP-714: nothing is reported to the broker's operator unless somebody wants it.
     ("enable.metrics.push", "false"),
-    // An idle connection that a broker closes is no news; what matters is reported as an error.
-    ("log.connection.close", "false"),
+    // A closed connection is no news, but the only sign of a wrong `security.protocol`: it is told
+    // to our own callback (link.rs), which keeps it as a reason and prints none.
+    ("log.connection.close", "true"),
     // Small requests must not wait for Nagle's algorithm.
     ("socket.nagle.disable", "true"),
 ];
@@ -125,7 +127,7 @@ impl Settings {
                 return Err(wrong(reason_of(error)));
             }
         }
-        Ok(())
+        security::check(self)
     }
 
     fn config(
@@ -152,20 +154,6 @@ fn merge(config: &mut ClientConfig, more: &ClientConfig) {
     for (name, value) in more.config_map() {
         config.set(name, value);
     }
-}
-
-/// TLS and SCRAM need OpenSSL, which is built in on demand only: it needs perl.
-fn needs_tls(name: &str, value: &str) -> Option<&'static str> {
-    if cfg!(feature = "tls") {
-        return None;
-    }
-    let value = value.to_ascii_lowercase();
-    let needed = match name {
-        "security.protocol" => value.ends_with("ssl"),
-        "sasl.mechanisms" => value.starts_with("scram") || value == "oauthbearer",
-        name => name.starts_with("ssl.") && name != "ssl.endpoint.identification.algorithm",
-    };
-    needed.then_some("this build has no TLS; build with the feature `tls` of the crate `tidings`")
 }
 
 fn reason_of(error: rdkafka::error::KafkaError) -> String {

@@ -33,6 +33,9 @@ pub(super) fn reason(name: &str, value: &str) -> Option<&'static str> {
             "keys would land on other partitions than those of Java's clients, and events of one \
              key from two services would lose their order",
         ),
+        "enable.ssl.certificate.verification" if !is("true") => Some(
+            "anybody in between could pose as the broker, and be given the password and the events",
+        ),
         "isolation.level" if is("read_uncommitted") => {
             Some("events of transactions that were given up would be handled")
         }

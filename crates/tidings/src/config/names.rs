@@ -5,7 +5,7 @@ use super::{ConfigError, Name, Origin, guarded, java, own, properties, unknown};
 
 const DANGER: &str = "danger.";
 const KAFKA: &str = "kafka.";
-const MASK: &str = "****";
+pub(super) const MASK: &str = "****";
 
 /// The canonical name and value, or what is wrong with them.
 pub(super) fn resolve(
@@ -113,6 +113,8 @@ fn translate_value(name: &str, value: &str) -> String {
     match (name, value) {
         ("auto.offset.reset", "none") => "error".to_owned(),
         ("acks", "-1") => "all".to_owned(),
+        // What Java's clients are given to ask for no name in the certificate.
+        ("ssl.endpoint.identification.algorithm", "") => "none".to_owned(),
         ("partition.assignment.strategy", value) if value.contains("Assignor") => value
             .split(',')
             .map(|class| match class.trim().rsplit('.').next().unwrap_or_default() {

@@ -105,10 +105,11 @@ fn what_is_refused_says_what_to_do() {
         ("key.serializer", "x", "belongs to Kafka's Java client: events are read and written by"),
         ("sasl.jaas.config", "x", "set `sasl.username` and `sasl.password`"),
         ("ssl.truststore.location", "x", "set `ssl.ca.location`"),
+        ("enable.ssl.certificate.verification", "false", "could pose as the broker"),
+        ("security.protocol", "SASL_PLAINTEXT", "`sasl.mechanism` (not set); there are PLAIN"),
+        ("sasl.mechanism", "GSSAPI", "`sasl.mechanism = GSSAPI` (flag -X); there are PLAIN"),
         ("linger.ms", "soon", "`linger.ms = soon` (flag -X) is wrong"),
         ("linger.ms", "-1", "`linger.ms = -1` (flag -X) is wrong"),
-        ("security.protocol", "SASL_SSL", "build with the feature `tls`"),
-        ("sasl.mechanism", "SCRAM-SHA-512", "build with the feature `tls`"),
         ("log", "xml", "`log = xml` (flag --log) is wrong: it must be one of: text, json"),
         ("http", "everywhere", "it must be an address such as 127.0.0.1:9464, or a port"),
         ("create_topics", "perhaps", "(flag --create-topics) is wrong: it must be true or false"),
@@ -231,4 +232,52 @@ fn the_list_of_properties_is_librdkafkas() {
     assert!(unknown.is_empty(), "{unknown:?}");
     let defaults = client::defaults().chain(own::defaults());
     assert_eq!(Settings::defaults().show().len(), defaults.count());
+}
+
+#[test]
+fn security_that_does_not_fit_together_is_said_before_anything_is_connected() {
+    let plain = [("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN")];
+    let error = Settings::load(sources("", &[], &plain)).unwrap_err().to_string();
+    assert!(error.ends_with("needs `sasl.username` (not set)"), "{error}");
+    let user = [plain[0], plain[1], ("sasl.username", "ada")];
+    let error = Settings::load(sources("", &[], &user)).unwrap_err().to_string();
+    assert!(error.ends_with("needs `sasl.password` (not set)"), "{error}");
+    let whole = [user[0], user[1], user[2], ("sasl.password", "hunter2")];
+    assert!(Settings::load(sources("", &[], &whole)).unwrap().warnings().is_empty());
+
+    // Whoever forgets the protocol is told, and their password is not.
+    let settings = Settings::load(sources("", &[], &whole[1..])).unwrap();
+    let warning = &settings.warnings()[0];
+    assert!(warning.contains("set `security.protocol` to SASL_SSL"), "{warning}");
+    let alone = Settings::load(sources("", &[], &[whole[3]])).unwrap();
+    assert!(alone.warnings()[0].starts_with("`sasl.password` (flag -X) has no effect"));
+}
+
+#[cfg(not(feature = "tls"))]
+#[test]
+fn a_build_without_tls_says_which_one_has_it() {
+    let rows = [
+        ("security.protocol", "SASL_SSL"),
+        ("security.protocol", "ssl"),
+        ("sasl.mechanism", "SCRAM-SHA-512"),
+        ("ssl.ca.location", "/nowhere.pem"),
+    ];
+    for (name, value) in rows {
+        let error = Settings::load(sources("", &[], &[(name, value)])).unwrap_err().to_string();
+        assert!(error.contains("--features tls"), "{error}");
+        assert!(error.contains("the feature `tls` of the crate `tidings`"), "{error}");
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn files_of_certificates_are_looked_for_at_once() {
+    let rows = [
+        (vec![("ssl.ca.location", "/nowhere.pem")], "`ssl.ca.location = /nowhere.pem` (flag -X)"),
+        (vec![("ssl.key.location", "/dev/null")], "needs `ssl.certificate.location` (not set)"),
+    ];
+    for (flags, expected) in rows {
+        let error = Settings::load(sources("", &[], &flags)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

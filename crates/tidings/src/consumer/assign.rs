@@ -76,10 +76,12 @@ impl Consumer {
         let begun = match begun {
             Ok(begun) => begun,
             Err(error) => {
-                tracing::warn!(
-                    group = self.group.name, %error,
-                    "cannot learn where the partitions begin; asking again",
-                );
+                if self.is_not_allowed(&error, None) {
+                    return false;
+                }
+                let group = &self.group.name;
+                let what = format!("group {group} cannot learn where its partitions begin");
+                self.link.say(&what, format_args!("{what}: {error}; asking again"));
                 *next_try = Instant::now() + ASK_AGAIN;
                 return false;
             }

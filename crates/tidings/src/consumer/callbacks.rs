@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::inbox::Inbox;
+use crate::link::Link;
 
 /// What the client told, and the courier of commits.
 pub(super) enum Event {
@@ -25,12 +27,13 @@ pub(super) enum Event {
 pub(super) struct Callbacks {
     inbox: Arc<Inbox>,
     group: String,
+    link: Link,
     closing: AtomicBool,
 }
 
 impl Callbacks {
-    pub(super) fn new(inbox: Arc<Inbox>, group: String) -> Callbacks {
-        Callbacks { inbox, group, closing: AtomicBool::new(false) }
+    pub(super) fn new(inbox: Arc<Inbox>, group: String, link: Link) -> Callbacks {
+        Callbacks { inbox, group, link, closing: AtomicBool::new(false) }
     }
 
     /// From now on nobody reads events any more, so rebalances are answered at once.
@@ -41,10 +44,20 @@ impl Callbacks {
 
 impl ClientContext for Callbacks {
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(group = self.group, %error, "consuming: {reason}");
+        use RDKafkaErrorCode::{GroupAuthorizationFailed, TopicAuthorizationFailed};
+        match error.rdkafka_error_code() {
+            // They come to the consumer's thread as well, which knows what to do.
+            Some(GroupAuthorizationFailed | TopicAuthorizationFailed) => {}
+            _ => self.link.error(error, reason),
+        }
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.link.log(level, facility, line);
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.link.heard(&statistics);
         self.inbox.push_event(Event::Statistics(Box::new(statistics)));
     }
 }

@@ -96,7 +96,9 @@ impl Consumer {
         if moving {
             tracing::debug!(group = self.group.name, %error, "the commit waits for the rebalance");
         } else {
-            tracing::warn!(group = self.group.name, %error, "the commit failed, and is repeated");
+            let group = &self.group.name;
+            let what = format!("the commit of group {group} failed");
+            self.link.say(&what, format_args!("{what}, and is repeated: {error}"));
         }
     }
 

@@ -148,11 +148,15 @@ impl Consumer {
     }
 
     fn partition_error(&mut self, index: usize, error: &KafkaError) {
+        let place = std::sync::Arc::clone(&self.partitions[index].place);
+        let (topic, number) = (&*place.topic, place.partition);
+        if self.is_not_allowed(error, Some(topic)) {
+            return;
+        }
         let partition = &self.partitions[index];
-        let (topic, number) = (&*partition.place.topic, partition.place.partition);
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
-            let group = &self.group.name;
-            tracing::warn!(group, topic, partition = number, %error, "cannot read; going on");
+            let (group, what) = (&self.group.name, format!("cannot read {topic}[{number}]"));
+            self.link.say(&what, format_args!("group {group} {what}: {error}; going on"));
             return;
         }
         let wanted = partition.tracker.next_offset();

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 
 /// Takes what the lanes produce.
 pub(crate) enum Outlet {
-    Kafka(KafkaOutlet),
+    Kafka(Box<KafkaOutlet>),
     Memory(Arc<MemoryOutlet>),
 }
 

@@ -8,7 +8,7 @@
 //! polls when the queue is full.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use rdkafka::client::ClientContext;
@@ -25,6 +25,7 @@ use super::{Ack, ConnectError, PublishError, RawRecord, Receipt};
 use crate::address::{Offset, PartitionId};
 use crate::config::Settings;
 use crate::events::Ready;
+use crate::link::{Act, Link};
 
 type Client = Arc<ThreadedProducer<Context>>;
 
@@ -43,6 +44,7 @@ pub(super) struct Engine {
 /// What error sentences need.
 struct Facts {
     bootstrap: String,
+    link: Link,
     message_max_bytes: usize,
     message_timeout_ms: u64,
 }
@@ -51,6 +53,8 @@ struct Context {
     facts: Arc<Facts>,
     /// After a fatal error (KIP-360 tells which) an idempotent producer takes nothing more.
     fatal: OnceLock<String>,
+    /// What was given up before the fatal error itself was told, which comes next.
+    given_up: Mutex<Vec<(Box<Pending>, String)>>,
     /// Nobody publishes any more: what is given up now is given up because of that.
     closing: AtomicBool,
 }
@@ -66,12 +70,13 @@ struct Pending {
 }
 
 impl Engine {
-    pub(super) fn start(settings: &Settings) -> Result<Engine, ConnectError> {
+    pub(super) fn start(settings: &Settings, link: Link) -> Result<Engine, ConnectError> {
         let mut config = settings.producer();
-        config.set_log_level(RDKafkaLogLevel::Warning);
+        Link::tell_all(&mut config);
         let number = |name: &str| settings.client_property(name).and_then(|v| v.parse().ok());
         let facts = Arc::new(Facts {
             bootstrap: settings.bootstrap().to_owned(),
+            link,
             message_max_bytes: number("message.max.bytes").unwrap_or(1_048_588) as usize,
             message_timeout_ms: number("message.timeout.ms").unwrap_or(60_000),
         });
@@ -86,18 +91,18 @@ impl Engine {
 
     /// Asks any broker for its metadata.
     pub(super) async fn check_connection(&self) -> Result<(), ConnectError> {
-        let producer = self.producer();
+        let (producer, link) = (self.producer(), self.facts.link.clone());
         let asked = tokio::task::spawn_blocking(move || {
-            producer.client().fetch_metadata(None, CONNECT_TIMEOUT).map(|_| ())
+            link.ask(CONNECT_TIMEOUT, |wait| producer.client().fetch_metadata(None, wait).map(drop))
         });
-        let unreachable = |reason: String| ConnectError::Unreachable {
-            bootstrap: self.facts.bootstrap.clone(),
-            reason,
-        };
+        let bootstrap = &self.facts.bootstrap;
         match asked.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(unreachable(reason(&error))),
-            Err(stopped) => Err(unreachable(stopped.to_string())),
+            Ok(Err(unanswered)) => Err(ConnectError::unanswered(bootstrap, unanswered)),
+            Err(stopped) => {
+                let reason = stopped.to_string();
+                Err(ConnectError::Unreachable { bootstrap: bootstrap.clone(), reason })
+            }
         }
     }
 
@@ -168,6 +173,9 @@ impl Engine {
         match producer.send(record) {
             Ok(()) => Ok(answer),
             Err((error, record)) => {
+                if let Some((_, reason)) = producer.client().fatal_error() {
+                    producer.context().is_fatal(&reason);
+                }
                 let size_bytes = record.delivery_opaque.size_bytes;
                 Err(producer.context().explain(&error, topic, size_bytes))
             }
@@ -231,6 +239,7 @@ fn create(config: &ClientConfig, facts: &Arc<Facts>) -> Result<Client, ConnectEr
     let context = Context {
         facts: Arc::clone(facts),
         fatal: OnceLock::new(),
+        given_up: Mutex::default(),
         closing: AtomicBool::new(false),
     };
     let producer = config.create_with_context(context).map_err(|e| ConnectError::Client {
@@ -243,10 +252,23 @@ fn create(config: &ClientConfig, facts: &Arc<Facts>) -> Result<Client, ConnectEr
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
-            // The first one is the cause.
-            let _ = self.fatal.set(reason.to_owned());
+            self.is_fatal(reason);
         }
-        tracing::warn!(bootstrap = self.facts.bootstrap, "publishing: {reason}");
+        if is_not_allowed(reason) {
+            self.is_fatal(reason);
+            let said = self.facts.link.not_allowed(Act::WriteAny);
+            self.facts.link.say("may not write", format_args!("{said}"));
+            return;
+        }
+        self.facts.link.error(error, reason);
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        // It is told here, by an error of its own or by both.
+        if facility == "FATAL" {
+            self.is_fatal(line);
+        }
+        self.facts.link.log(level, facility, line);
     }
 }
 
@@ -254,8 +276,19 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<Pending>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
+        if let Err((error, message)) = result
+            && self.is_given_up(error)
+            && self.fatal.get().is_none()
+        {
+            let topic = message.topic().to_owned();
+            let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+            return given_up.push((pending, topic));
+        }
         let answer = match result {
-            Ok(message) => Ok((PartitionId(message.partition()), Offset(message.offset()))),
+            Ok(message) => {
+                self.facts.link.up();
+                Ok((PartitionId(message.partition()), Offset(message.offset())))
+            }
             Err((error, message)) => {
                 Err(Box::new(self.explain(error, message.topic(), pending.size_bytes)))
             }
@@ -266,6 +299,26 @@ impl ProducerContext for Context {
 }
 
 impl Context {
+    /// Keeps the first one, which is the cause, and answers those who were given up before it.
+    fn is_fatal(&self, reason: &str) {
+        let _ = self.fatal.set(reason.to_owned());
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        for (pending, topic) in given_up.drain(..) {
+            let fatal = KafkaError::MessageProduction(RDKafkaErrorCode::Fatal);
+            let error = self.explain(&fatal, &topic, pending.size_bytes);
+            // Nobody waits any more: it is known that it was not published.
+            let _ = pending.answer.send(Err(Box::new(error)));
+        }
+    }
+
+    /// Thrown away because of a fatal error, and not because nobody publishes any more.
+    fn is_given_up(&self, error: &KafkaError) -> bool {
+        use RDKafkaErrorCode::{Fatal, PurgeInflight, PurgeQueue};
+        let code = error.rdkafka_error_code();
+        matches!(code, Some(PurgeQueue | PurgeInflight | Fatal))
+            && !self.closing.load(Ordering::Relaxed)
+    }
+
     fn explain(&self, error: &KafkaError, topic: &str, size_bytes: usize) -> PublishError {
         use RDKafkaErrorCode::{Fatal, PurgeInflight, PurgeQueue};
         match error.rdkafka_error_code() {
@@ -276,6 +329,9 @@ impl Context {
             // The next event gets a new producer.
             Some(PurgeQueue | PurgeInflight | Fatal) => {
                 let reason = self.fatal.get_or_init(|| FATAL.to_owned()).clone();
+                if is_not_allowed(&reason) {
+                    return self.facts.not_allowed(topic);
+                }
                 let (topic, bootstrap) = (topic.to_owned(), self.facts.bootstrap.clone());
                 PublishError::Refused { topic, bootstrap, reason, retryable: true }
             }
@@ -285,6 +341,11 @@ impl Context {
 }
 
 impl Facts {
+    fn not_allowed(&self, topic: &str) -> PublishError {
+        let act = self.link.not_allowed(Act::Write(topic));
+        PublishError::NotAllowed { topic: topic.to_owned(), act: Box::new(act) }
+    }
+
     fn explain(&self, error: &KafkaError, topic: &str, size_bytes: usize) -> PublishError {
         use RDKafkaErrorCode as Code;
         let (topic, bootstrap) = (topic.to_owned(), self.bootstrap.clone());
@@ -304,7 +365,7 @@ impl Facts {
                 PublishError::Unacknowledged { topic, bootstrap, waited_ms }
             }
             Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-                PublishError::NotAllowed { topic, bootstrap }
+                self.not_allowed(&topic)
             }
             code => {
                 let retryable = !matches!(
@@ -318,6 +379,11 @@ impl Facts {
             }
         }
     }
+}
+
+/// A producer asks for its number first, which only those get that may write to some topic.
+fn is_not_allowed(reason: &str) -> bool {
+    reason.contains("authorization failed")
 }
 
 fn reason(error: &KafkaError) -> String {

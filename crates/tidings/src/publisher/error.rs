@@ -1,6 +1,7 @@
 //! Why publishing fails: sentences that name the topic, the size, the address and the setting.
 
 use crate::events::DraftError;
+use crate::link::{NotAllowed, Trouble, TroubleKind, Unanswered};
 
 /// The broker cannot be reached, or not like this.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,12 @@ pub enum ConnectError {
         bootstrap: String,
         /// The client's reason.
         reason: String,
+    },
+    /// The broker refuses this client, or the two speak differently.
+    #[error("{trouble}")]
+    Refused {
+        /// Why, and which setting to look at.
+        trouble: Trouble,
     },
     /// The client does not accept its configuration.
     #[error("the Kafka client for {bootstrap} cannot start: {reason}")]
@@ -87,12 +94,12 @@ pub enum PublishError {
         waited_ms: u64,
     },
     /// The broker does not allow it.
-    #[error("{bootstrap} does not allow this client to write to {topic}")]
+    #[error("{act}")]
     NotAllowed {
         /// The topic.
         topic: String,
-        /// The brokers' addresses.
-        bootstrap: String,
+        /// Who may not do what, and what would allow it.
+        act: Box<NotAllowed>,
     },
     /// The broker refuses writes, or the client gave up, for another reason.
     #[error("{bootstrap} did not take an event for {topic}: {reason}")]
@@ -117,7 +124,28 @@ pub enum PublishError {
 impl ConnectError {
     /// Can the same call succeed later, with nothing changed?
     pub fn is_retryable(&self) -> bool {
-        matches!(self, ConnectError::Unreachable { .. })
+        match self {
+            ConnectError::Unreachable { .. } => true,
+            ConnectError::Refused { trouble } => !trouble.is_refusal(),
+            ConnectError::Client { .. } => false,
+        }
+    }
+
+    /// What an unanswered question means.
+    pub(crate) fn unanswered(bootstrap: &str, unanswered: Unanswered) -> ConnectError {
+        let Unanswered { trouble, error } = unanswered;
+        let bootstrap = bootstrap.to_owned();
+        match trouble {
+            Some(trouble) if trouble.kind() != TroubleKind::Unreachable => {
+                ConnectError::Refused { trouble: *trouble }
+            }
+            Some(trouble) => ConnectError::Unreachable { bootstrap, reason: trouble.to_string() },
+            None => {
+                let code = error.rdkafka_error_code();
+                let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
+                ConnectError::Unreachable { bootstrap, reason }
+            }
+        }
     }
 }
 

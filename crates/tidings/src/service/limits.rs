@@ -63,6 +63,10 @@ pub(crate) const REVOKE_DRAIN: Duration = Duration::from_secs(10);
 /// five of them remain for the last commit and for leaving the group.
 pub(crate) const STOP_DRAIN: Duration = Duration::from_secs(25);
 
+/// A consumer that is refused by an authorizer within this time has never worked, and ends; one
+/// that is refused later goes on trying. Joining a group takes seconds.
+pub(crate) const REFUSED_AT_START: Duration = Duration::from_secs(30);
+
 /// How long one request to the broker (commit, committed offsets, watermarks) may block the
 /// consumer's thread. Below `max.poll.interval.ms` and the session time-out.
 pub(crate) const BROKER_CALL: Duration = Duration::from_secs(5);

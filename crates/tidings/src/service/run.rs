@@ -18,6 +18,7 @@ use crate::http::{self, HttpError, Pages, Server};
 use crate::lanes::outlet::{KafkaOutlet, Outlet};
 use crate::lanes::route::Router;
 use crate::lanes::{Clock, Group};
+use crate::link::Link;
 use crate::metrics::{Meters, Registry};
 use crate::publisher::Publisher;
 
@@ -98,8 +99,9 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         None => None,
     };
     let source = settings.source().map_or_else(|| service.source_uri(), str::to_owned);
-    let publisher = Publisher::with(&settings).await?.source(source.as_str());
-    let admin = Admin::new(&settings)?;
+    let link = Link::new(&settings);
+    let publisher = Publisher::over(&settings, link.clone()).await?.source(source.as_str());
+    let admin = Admin::over(&settings, link.clone())?;
     prepare_topics(&service, &settings, &admin).await?;
 
     let member = settings.instance().map_or_else(process_name, str::to_owned);
@@ -116,15 +118,16 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
             scope: Arc::clone(&parts.scope),
             router: Router::new(handlers),
             retries: parts.retries,
-            outlet: Outlet::Kafka(outlet),
+            outlet: Outlet::Kafka(Box::new(outlet)),
             slots: Arc::clone(&slots),
             clock: Clock::Real,
             name: name.clone(),
         });
         let mut config = settings.consumer(&name);
         config.set("statistics.interval.ms", "1000");
+        Link::tell_all(&mut config);
         let runtime = tokio::runtime::Handle::current();
-        let setup = Setup { config, topics, group, start, runtime };
+        let setup = Setup { config, topics, group, start, runtime, link: link.clone() };
         consumers.push(consumer::spawn(setup).map_err(ServiceError::from)?);
     }
     Ok((Running { consumers, publisher }, server))
