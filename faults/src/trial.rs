@@ -65,6 +65,9 @@ pub struct Plan {
     pub value_bytes: usize,
     /// First fill the logs with so many records, as fast as it goes.
     pub fill: u64,
+    /// Whether the end of the log in an answer holds for the records of the same answer. Apache
+    /// Kafka takes down the end first, and may send records that became visible in between.
+    pub strict_end: bool,
     /// Where the broker's words go.
     pub log: PathBuf,
     /// Where the history is written if something is wrong with it.

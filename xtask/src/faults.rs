@@ -159,7 +159,7 @@ impl Trial {
         }
         println!("\n{} on tidings broker, `{}`", self.name, level.name());
         let via = proxy.then_some(via.as_str());
-        self.run(&dir, &broker, via, words, &command)?;
+        self.run(&dir, &broker, via, &[words, &["--strict-end"]].concat(), &command)?;
         check(&self.tidings, &dir.join("data"))?;
         Ok(std::fs::remove_dir_all(dir)?)
     }

@@ -129,6 +129,7 @@ fn trial(arguments: &Arguments, mutant: Option<Mutant>, conditions: Conditions) 
         rate: 1000,
         value_bytes: 100,
         fill: 0,
+        strict_end: true,
         log: dir.join("broker.out"),
         history: None,
     })?;

@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     /// First fill the log with so many records, as fast as it goes
     #[arg(long, default_value_t = 0)]
     fill: u64,
+    /// Hold each answer's records against the end of the log in the same answer (Apache Kafka
+    /// takes down the end first, so its records may reach beyond it)
+    #[arg(long)]
+    strict_end: bool,
     /// Fail if the slowest restarts (p99) took longer, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 120_000)]
     ready_limit_ms: u128,
@@ -85,6 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         rate: arguments.rate,
         value_bytes: arguments.value_bytes,
         fill: arguments.fill,
+        strict_end: arguments.strict_end,
         log: arguments.log.clone(),
         history: arguments.history.clone(),
     })

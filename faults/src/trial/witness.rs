@@ -79,7 +79,7 @@ fn take_down(field: &Field, place: Place, span: Span, found: &Fetched, next: &mu
         place,
         offset: *offset,
         value: payload::read(field.plan.seed, bytes),
-        end: Some(end),
+        end: field.plan.strict_end.then_some(end),
     }));
     if let Some((last, _)) = found.records.last() {
         *next = last + 1;
