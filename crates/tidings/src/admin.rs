@@ -177,11 +177,14 @@ impl Admin {
         &self,
         wanted: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<String>, AdminError> {
-        let missing = self.missing(wanted).await?;
-        for topic in &missing {
-            self.create(topic, self.partitions, &[]).await?;
+        let mut created = Vec::new();
+        for topic in self.missing(wanted).await? {
+            // A broker may not list yet what was created a moment ago (Apache Kafka does not).
+            if self.create(&topic, self.partitions, &[]).await? {
+                created.push(topic);
+            }
         }
-        Ok(missing)
+        Ok(created)
     }
 
     /// Creates a topic; `configs` are Kafka's names, such as `retention.ms`. Returns false if it
