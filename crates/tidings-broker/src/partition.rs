@@ -197,14 +197,14 @@ impl Partition {
         #[cfg(feature = "mutants")]
         let high_watermark = crate::mutants::visible(high_watermark, log.end());
         if from > high_watermark {
-            return Err(NotRead::OutOfRange(bounds));
+            return Err(NotRead::OutOfRange);
         }
         match log.plan_read(from, max_bytes, high_watermark) {
             Ok(plan) => {
                 let likely_bytes = likely_bytes(log, high_watermark.since(from)).min(max_bytes);
                 Ok(Planned { plan, bounds, likely_bytes })
             }
-            Err(_) => Err(NotRead::OutOfRange(bounds)),
+            Err(_) => Err(NotRead::OutOfRange),
         }
     }
 
@@ -368,7 +368,7 @@ pub(crate) enum NotAppended {
 /// Why nothing can be read.
 #[derive(Debug)]
 pub(crate) enum NotRead {
-    OutOfRange(Bounds),
+    OutOfRange,
     Closed,
 }
 

@@ -293,7 +293,7 @@ fn room_for(have: usize, more: i32) -> Result<(), Refused> {
         return Ok(());
     }
     let text = format!("This broker holds at most {MAX_PARTITIONS} partitions; it has {have}.");
-    Err(Refused::new(ResponseError::InvalidPartitions, text))
+    Err(Refused::new(ResponseError::PolicyViolation, text))
 }
 
 fn unknown(name: &str) -> Refused {

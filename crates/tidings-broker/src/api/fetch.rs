@@ -125,7 +125,8 @@ async fn read(targets: &[Target<'_>], max_bytes: usize) -> Vec<Found> {
         };
         let one = match result {
             Ok((bounds, records)) => Found { error: 0, bounds: Some(bounds), records },
-            Err((error, bounds)) => Found { error: error.code(), bounds, records: Bytes::new() },
+            // As Kafka: an answer that is an error tells no bounds.
+            Err(error) => Found { error: error.code(), bounds: None, records: Bytes::new() },
         };
         first &= one.records.is_empty();
         left = left.saturating_sub(one.records.len());
@@ -134,9 +135,7 @@ async fn read(targets: &[Target<'_>], max_bytes: usize) -> Vec<Found> {
     found
 }
 
-type Problem = (ResponseError, Option<Bounds>);
-
-async fn read_one(target: &Target<'_>, max_bytes: usize) -> Result<(Bounds, Bytes), Problem> {
+async fn read_one(target: &Target<'_>, max_bytes: usize) -> Result<(Bounds, Bytes), ResponseError> {
     loop {
         let planned = plan(target, max_bytes)?;
         let bounds = planned.bounds;
@@ -149,7 +148,7 @@ async fn read_one(target: &Target<'_>, max_bytes: usize) -> Result<(Bounds, Byte
             Err(error) if error.kind() == io::ErrorKind::NotFound && moved(target, bounds) => {}
             Err(error) => {
                 tracing::error!(partition = target.wanted.partition, %error, "cannot read records");
-                return Err((ResponseError::KafkaStorageError, Some(bounds)));
+                return Err(ResponseError::KafkaStorageError);
             }
         }
     }
@@ -160,13 +159,13 @@ fn moved(target: &Target<'_>, before: Bounds) -> bool {
     !matches!(now, Some(Ok(bounds)) if bounds.start == before.start)
 }
 
-fn plan(target: &Target<'_>, max_bytes: usize) -> Result<Planned, Problem> {
-    let unknown = (ResponseError::UnknownTopicOrPartition, None);
+fn plan(target: &Target<'_>, max_bytes: usize) -> Result<Planned, ResponseError> {
+    let unknown = ResponseError::UnknownTopicOrPartition;
     let Some(partition) = &target.partition else { return Err(unknown) };
-    epoch::check(target.wanted.current_leader_epoch).map_err(|error| (error, None))?;
+    epoch::check(target.wanted.current_leader_epoch)?;
     match partition.plan_read(Offset(target.wanted.fetch_offset), max_bytes) {
         Ok(planned) => Ok(planned),
-        Err(NotRead::OutOfRange(bounds)) => Err((ResponseError::OffsetOutOfRange, Some(bounds))),
+        Err(NotRead::OutOfRange) => Err(ResponseError::OffsetOutOfRange),
         Err(NotRead::Closed) => Err(unknown),
     }
 }

@@ -83,7 +83,9 @@ async fn find(
     wanted: MetadataRequestTopic,
     may_create: bool,
 ) -> MetadataResponseTopic {
-    let Some(name) = wanted.name else {
+    // Java's client sends an empty name beside the id, so the id decides.
+    let named = wanted.name.filter(|_| wanted.topic_id.is_nil());
+    let Some(name) = named else {
         return match broker.topics.find_id(wanted.topic_id) {
             Some(topic) => describe(&topic),
             None => failed(None, wanted.topic_id, ResponseError::UnknownTopicId),
