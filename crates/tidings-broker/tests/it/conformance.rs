@@ -1,10 +1,9 @@
-//! The same questions to our broker and, if `TIDINGS_TEST_KAFKA` names one (`host:port`), to Apache
-//! Kafka: what it answers is right.
+//! The same questions to our broker and to Apache Kafka: what it answers is right.
 //!
 //! Only codes and offsets are compared, not the wording of messages. Each line is a question and
 //! the answer that both give.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
@@ -16,23 +15,15 @@ use kafka_protocol::protocol::StrBytes;
 use tidings_log::testing::BatchBuilder;
 
 use crate::support::{
-    Wire, batch, eventually, fetch, fetch_request, memory, name, now_ms, offset_at, produce,
+    Wire, batch, either, eventually, fetch, fetch_request, name, now_ms, offset_at, produce,
     produce_request,
 };
 use crate::topics::create;
 
 #[tokio::test]
 async fn our_answers_are_those_that_kafka_gives() {
-    let broker = memory().await;
+    let broker = either().await;
     check(broker.addr());
-}
-
-#[test]
-#[ignore = "needs Apache Kafka: its host:port in TIDINGS_TEST_KAFKA"]
-fn kafka_gives_the_answers_that_we_expect() {
-    let bootstrap = std::env::var("TIDINGS_TEST_KAFKA").expect("TIDINGS_TEST_KAFKA=host:port");
-    let addr = bootstrap.to_socket_addrs().expect("resolves").next();
-    check(addr.expect("an address"));
 }
 
 fn check(addr: SocketAddr) {
@@ -54,6 +45,9 @@ fn check(addr: SocketAddr) {
     identified(&mut wire, &topic, &mut ask);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// An id that no topic has.
+const UNKNOWN: uuid::Uuid = uuid::Uuid::from_u128(7);
 
 type Ask<'a> = &'a mut dyn FnMut(&str, String, &str);
 
@@ -270,4 +264,18 @@ fn identified(wire: &mut Wire, topic: &str, ask: Ask<'_>) {
     let partition = &got.topics[0].partitions[0];
     let answer = format!("{} {}", partition.leader_epoch, partition.replica_nodes.len());
     ask("leader epoch and replicas", answer, "0 1");
+    let mut found = |wanted: MetadataRequestTopic| {
+        let request = MetadataRequest::default().with_topics(Some(vec![wanted]));
+        let topic = wire.call(12, &request).topics.remove(0);
+        let found = topic.name.map(|name| name.to_string());
+        (topic.error_code, found.unwrap_or_default(), topic.topic_id)
+    };
+    let (_, _, id) = found(MetadataRequestTopic::default().with_name(Some(name(topic))));
+    let by_id = |name| MetadataRequestTopic::default().with_name(name).with_topic_id(id);
+    for (what, wanted) in [("an id", by_id(None)), ("an id and \"\"", by_id(Some(name(""))))] {
+        let (code, name, _) = found(wanted);
+        ask(&format!("the topic of {what}"), format!("{code} {name}"), &format!("0 {topic}"));
+    }
+    let (code, ..) = found(MetadataRequestTopic::default().with_name(None).with_topic_id(UNKNOWN));
+    ask("the topic of an unknown id", code.to_string(), "100");
 }

@@ -19,33 +19,36 @@ use tidings_broker::{Broker, Config};
 
 use self::member::{Member, until};
 use self::wire::{JoinAs, Wire};
+use crate::support::named::only_embedded;
+use crate::support::{Either, either};
 
 /// The partitions of every topic here.
 const ALL: [i32; 4] = [0, 1, 2, 3];
 
-async fn memory_broker() -> Broker {
-    let broker = Broker::start(Config::memory()).await.expect("a broker in memory");
-    create(&broker, "t").await;
+/// A broker with the topic `t`.
+async fn broker_with_t() -> Either {
+    let broker = either().await;
+    create(&broker.bootstrap(), "t").await;
     broker
 }
 
-fn admin(broker: &Broker) -> AdminClient<DefaultClientContext> {
+fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", broker.bootstrap()).create().expect("an admin client")
+    config.set("bootstrap.servers", bootstrap).create().expect("an admin client")
 }
 
-async fn create(broker: &Broker, topic: &str) {
+async fn create(bootstrap: &str, topic: &str) {
     let topic = NewTopic::new(topic, ALL.len() as i32, TopicReplication::Fixed(1));
-    let made = admin(broker).create_topics([&topic], &AdminOptions::new()).await;
+    let made = admin(bootstrap).create_topics([&topic], &AdminOptions::new()).await;
     made.expect("an answer")[0].as_ref().expect("the topic is created");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_members_share_the_work_and_a_leaver_hands_it_over() {
-    let broker = memory_broker().await;
-    let first = Member::start(&broker, "g", &[]);
+    let broker = broker_with_t().await;
+    let first = Member::start(&broker.bootstrap(), "g", &[]);
     until("the first has all", || first.owns() == BTreeSet::from(ALL));
-    let second = Member::start(&broker, "g", &[]);
+    let second = Member::start(&broker.bootstrap(), "g", &[]);
     until("each has half", || first.owns().len() == 2 && second.owns().len() == 2);
     assert!(first.owns().is_disjoint(&second.owns()));
     let left = Instant::now();
@@ -54,14 +57,14 @@ async fn two_members_share_the_work_and_a_leaver_hands_it_over() {
     let took = left.elapsed();
     assert!(took < Duration::from_millis(900), "not by its session's end, but at once: {took:?}");
     first.stop();
-    broker.shutdown().await.unwrap();
+    broker.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_member_is_evicted_after_its_session_and_not_before() {
-    let broker = memory_broker().await;
-    let survivor = Member::start(&broker, "g", &[]);
-    let mut doomed = member::start_process(&broker, "g");
+    let broker = broker_with_t().await;
+    let survivor = Member::start(&broker.bootstrap(), "g", &[]);
+    let mut doomed = member::start_process(&broker.bootstrap(), "g");
     until("each has half", || survivor.owns().len() == 2);
     doomed.kill().expect("kill -9");
     let killed = Instant::now();
@@ -72,7 +75,7 @@ async fn a_killed_member_is_evicted_after_its_session_and_not_before() {
     assert!(took > session, "its last heartbeat keeps it in for a session: {took:?}");
     assert!(took < member::SESSION + Duration::from_secs(3), "{took:?}");
     survivor.stop();
-    broker.shutdown().await.unwrap();
+    broker.shutdown().await;
 }
 
 /// The member process of the test above; alone it does nothing.
@@ -83,55 +86,58 @@ fn member_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cooperative_members_keep_what_they_may_keep() {
-    let broker = memory_broker().await;
+    let broker = broker_with_t().await;
     let cooperative = [("partition.assignment.strategy", "cooperative-sticky")];
-    let first = Member::start(&broker, "g", &cooperative);
+    let first = Member::start(&broker.bootstrap(), "g", &cooperative);
     until("the first has all", || first.owns() == BTreeSet::from(ALL));
-    let second = Member::start(&broker, "g", &cooperative);
+    let second = Member::start(&broker.bootstrap(), "g", &cooperative);
     until("each has half", || first.owns().len() == 2 && second.owns().len() == 2);
     assert!(first.owns().is_disjoint(&second.owns()));
     let fewest = first.fewest_since_first();
     assert_eq!(fewest, 2, "an eager member would have had none for a moment");
     first.stop();
     second.stop();
-    broker.shutdown().await.unwrap();
+    broker.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_static_member_that_restarts_keeps_its_work_without_a_rebalance() {
     for strategy in ["range", "cooperative-sticky"] {
-        let broker = memory_broker().await;
+        let broker = broker_with_t().await;
         let settings = |name| {
             let long = ("session.timeout.ms", "30000");
             [("group.instance.id", name), ("partition.assignment.strategy", strategy), long]
         };
-        let first = Member::start(&broker, "g", &settings("a"));
-        let second = Member::start(&broker, "g", &settings("b"));
+        let first = Member::start(&broker.bootstrap(), "g", &settings("a"));
+        let second = Member::start(&broker.bootstrap(), "g", &settings("b"));
         until("each has half", || first.owns().len() == 2 && second.owns().len() == 2);
         let (work, rebalances) = (second.owns(), first.rebalances());
         // A static member does not leave the group when it stops.
         second.stop();
-        let again = Member::start(&broker, "g", &settings("b"));
+        let again = Member::start(&broker.bootstrap(), "g", &settings("b"));
         until("it is back", || again.owns() == work);
         assert_eq!(first.rebalances(), rebalances, "{strategy}: nobody else noticed");
         // The leader, too.
         let work = first.owns();
         let rebalances = again.rebalances();
         first.stop();
-        let first = Member::start(&broker, "g", &settings("a"));
+        let first = Member::start(&broker.bootstrap(), "g", &settings("a"));
         until("the leader is back", || first.owns() == work);
         assert_eq!(again.rebalances(), rebalances, "{strategy}: nobody else noticed");
         first.stop();
         again.stop();
-        broker.shutdown().await.unwrap();
+        broker.shutdown().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn offsets_and_their_metadata_survive_a_restart_of_the_broker() {
+    if only_embedded("it starts the broker again") {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let broker = Broker::start(Config::at(dir.path())).await.unwrap();
-    create(&broker, "t").await;
+    create(&broker.bootstrap(), "t").await;
     let metadata = "m".repeat(4_096);
     let mut list = TopicPartitionList::new();
     list.add_partition_offset("t", 0, Offset::Offset(0)).unwrap();
@@ -163,9 +169,12 @@ fn consumer(broker: &Broker, group: &str) -> BaseConsumer {
 /// its commits. (Static members and cooperative protocols are the tests above.)
 #[tokio::test(flavor = "multi_thread")]
 async fn pitfall_11_groups_keep_the_small_print_of_the_protocol() {
+    if only_embedded("it starts the broker again; its steps are those of `conformance`") {
+        return;
+    }
     let dir = tempfile::tempdir().unwrap();
     let broker = Broker::start(Config::at(dir.path())).await.unwrap();
-    create(&broker, "t").await;
+    create(&broker.bootstrap(), "t").await;
     let mut a = Wire::connect(broker.addr());
     let mut b = Wire::connect(broker.addr());
 
@@ -227,8 +236,10 @@ async fn pitfall_11_groups_keep_the_small_print_of_the_protocol() {
     assert_eq!(a.heartbeat("g", &id, 3), 0, "members survive");
     assert_eq!(a.sync("g", &id, 3, &[]), (0, "all".into()), "with their work");
     assert_eq!(a.fetch("g"), 5, "offsets survive");
-    admin(&broker).delete_topics(&["t"], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
-    create(&broker, "t").await;
+    admin(&broker.bootstrap()).delete_topics(&["t"], &AdminOptions::new()).await.unwrap()[0]
+        .as_ref()
+        .unwrap();
+    create(&broker.bootstrap(), "t").await;
     assert_eq!(a.fetch("g"), -1, "a new topic of the same name starts without commits");
     broker.shutdown().await.unwrap();
 }

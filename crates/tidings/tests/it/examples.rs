@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use tidings_broker::{Broker, Config};
+use crate::broker::Broker;
 
 /// How long an example may take, on a machine that does other things as well.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ examples! {
 }
 
 async fn prints_what_it_should(name: &str, expected: &str) {
-    let broker = Broker::start(Config::memory()).await.unwrap();
+    let broker = Broker::start().await;
     let child = Command::new(program(name))
         .env("TIDINGS_BOOTSTRAP", broker.bootstrap())
         .env("TIDINGS_CREATE_TOPICS", "true")
@@ -59,7 +59,7 @@ async fn prints_what_it_should(name: &str, expected: &str) {
     let complained = String::from_utf8_lossy(&output.stderr);
     assert_eq!(printed, expected, "{name} complains: {complained}");
     assert!(output.status.success(), "{name}: {}: {complained}", output.status);
-    broker.shutdown().await.unwrap();
+    broker.stop().await;
 }
 
 /// Cargo builds the examples before it runs a package's tests, beside the tests' own directory.

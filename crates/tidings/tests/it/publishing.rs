@@ -1,5 +1,4 @@
-//! Publishing against a broker: librdkafka's own mock, which answers as Kafka does and can be told
-//! to fail.
+//! Publishing against a broker, and against librdkafka's own mock where one has to fail on command.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +14,9 @@ use tidings::cloudevents::{CloudEvent, Record};
 use tidings::config::{Origin, Settings};
 use tidings::{Draft, Event, Offset, PartitionId, Publisher};
 
+use crate::broker::Broker;
+use crate::named::only_embedded;
+
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
 #[derive(Debug, Event, Serialize, Deserialize)]
@@ -28,11 +30,26 @@ fn placed(order: &str, n: u32) -> OrderPlaced {
     OrderPlaced { order: order.into(), n }
 }
 
-fn cluster(topic: &str, partitions: i32) -> Cluster {
+/// A broker with the topic `orders`.
+async fn broker(partitions: i32) -> Broker {
+    let broker = Broker::start().await;
+    let created = broker.admin().unwrap().create("orders", partitions, &[]).await;
+    assert!(created.expect("an answer"));
+    broker
+}
+
+async fn publisher(broker: &Broker) -> Publisher {
+    broker.publisher().await.source("/shop")
+}
+
+/// A broker that can be told to fail.
+fn mock() -> Cluster {
     let cluster = MockCluster::new(1).expect("librdkafka's mock starts");
-    cluster.create_topic(topic, partitions, 1).expect("the mock creates topics");
+    cluster.create_topic("orders", 1, 1).expect("the mock creates topics");
     cluster
 }
+
+const MOCK: &str = "the broker has to fail on command: librdkafka's mock does";
 
 fn settings(cluster: &Cluster, more: &[(&str, &str)]) -> Settings {
     let mut settings = Settings::new(cluster.bootstrap_servers()).expect("a good address");
@@ -42,15 +59,10 @@ fn settings(cluster: &Cluster, more: &[(&str, &str)]) -> Settings {
     settings
 }
 
-async fn publisher(cluster: &Cluster) -> Publisher {
-    let publisher = Publisher::with(&settings(cluster, &[])).await.expect("the mock answers");
-    publisher.source("/shop")
-}
-
 /// Everything in a topic, once there are as many records as expected.
-fn read(cluster: &Cluster, topic: &str, expected: usize) -> Vec<Record> {
+fn read(settings: &Settings, topic: &str, expected: usize) -> Vec<Record> {
     let consumer: BaseConsumer =
-        settings(cluster, &[]).consumer("reader").create().expect("a good configuration");
+        settings.consumer("reader").create().expect("a good configuration");
     let mut list = rdkafka::TopicPartitionList::new();
     let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
     for partition in metadata.topics()[0].partitions() {
@@ -79,11 +91,11 @@ fn read(cluster: &Cluster, topic: &str, expected: usize) -> Vec<Record> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_arrives_with_its_attributes() {
-    let cluster = cluster("orders", 4);
-    let receipt = publisher(&cluster).await.publish(placed("1042", 7)).await.unwrap();
+    let broker = broker(4).await;
+    let receipt = publisher(&broker).await.publish(placed("1042", 7)).await.unwrap();
     assert_eq!((receipt.topic.as_str(), receipt.offset), ("orders", Offset(0)));
 
-    let record = read(&cluster, "orders", 1).remove(0);
+    let record = read(&broker.settings(), "orders", 1).remove(0);
     assert_eq!(record.partition, receipt.partition);
     assert_eq!(record.key.as_deref(), Some(&b"1042"[..]));
     assert_eq!(record.value.as_deref(), Some(&br#"{"order":"1042","n":7}"#[..]));
@@ -110,8 +122,8 @@ async fn keys_land_where_javas_client_puts_them() {
         ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
         ("abc", 479_470_107),
     ];
-    let cluster = cluster("orders", 12);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(12).await;
+    let publisher = publisher(&broker).await;
     for (key, hash) in vectors {
         let receipt = publisher.publish(placed(key, 0)).await.unwrap();
         assert_eq!(receipt.partition.0, (hash & 0x7fff_ffff) % 12, "{key}");
@@ -120,8 +132,8 @@ async fn keys_land_where_javas_client_puts_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_key_keeps_its_order_with_many_in_flight() {
-    let cluster = cluster("orders", 4);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(4).await;
+    let publisher = publisher(&broker).await;
     const EVENTS: u32 = 5_000;
     let mut acks = Vec::new();
     for n in 0..EVENTS {
@@ -132,7 +144,7 @@ async fn each_key_keeps_its_order_with_many_in_flight() {
         assert_eq!(ack.await.unwrap().id, id);
     }
     let mut last: HashMap<String, u32> = HashMap::new();
-    for record in read(&cluster, "orders", EVENTS as usize) {
+    for record in read(&broker.settings(), "orders", EVENTS as usize) {
         let event = OrderPlaced::decode(record.value.as_deref().unwrap()).unwrap();
         if let Some(before) = last.insert(event.order.clone(), event.n) {
             assert!(before < event.n, "{} came after {before}", event.n);
@@ -143,8 +155,11 @@ async fn each_key_keeps_its_order_with_many_in_flight() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_makes_callers_wait() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    if only_embedded(MOCK) {
+        return;
+    }
+    let cluster = mock();
+    let publisher = Publisher::with(&settings(&cluster, &[])).await.expect("the mock answers");
     publisher.publish(placed("warm", 0)).await.unwrap();
     cluster.broker_down(1).unwrap();
     let big = "x".repeat(900_000);
@@ -168,7 +183,7 @@ async fn a_full_queue_makes_callers_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_event_survives_publishing() {
-    let cluster = cluster("orders", 1);
+    let broker = broker(1).await;
     let event = CloudEvent {
         id: "x".into(),
         source: "urn:python".into(),
@@ -179,17 +194,17 @@ async fn a_foreign_event_survives_publishing() {
         headers: vec![("empty".into(), Some(Bytes::new())), ("null".into(), None)],
         ..CloudEvent::default()
     };
-    let publisher = publisher(&cluster).await;
+    let publisher = publisher(&broker).await;
     publisher.publish_raw(event.clone(), "orders", Some(Bytes::new())).await.unwrap();
-    let record = read(&cluster, "orders", 1).remove(0);
+    let record = read(&broker.settings(), "orders", 1).remove(0);
     assert_eq!(record.key, Some(Bytes::new()), "an empty key is not a missing one");
     assert_eq!(CloudEvent::from_record(&record).unwrap(), event);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_at_once_are_all_or_nothing_before_they_are_sent() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(1).await;
+    let publisher = publisher(&broker).await;
     let receipts = publisher.publish_all((placed("a", 1), vec![placed("b", 2)])).await.unwrap();
     assert_eq!(receipts.iter().map(|r| r.offset.0).collect::<Vec<_>>(), [0, 1]);
     let wrong = Draft::of(placed("d", 4)).extension("Wrong", "x");
@@ -200,8 +215,8 @@ async fn several_at_once_are_all_or_nothing_before_they_are_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_large_names_the_topic_the_sizes_and_the_setting() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(1).await;
+    let publisher = publisher(&broker).await;
     let large = Draft::of(placed(&"x".repeat(2 << 20), 1)).key("k");
     let error = publisher.publish(large).await.unwrap_err();
     assert!(!error.is_retryable());
@@ -224,7 +239,10 @@ async fn nobody_there_names_the_address_and_what_to_do() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_goes_away_is_reported_in_time() {
-    let cluster = cluster("orders", 1);
+    if only_embedded(MOCK) {
+        return;
+    }
+    let cluster = mock();
     let settings = settings(&cluster, &[("message.timeout.ms", "800")]);
     let publisher = Publisher::with(&settings).await.unwrap();
     publisher.publish(placed("a", 1)).await.unwrap();
@@ -245,8 +263,8 @@ async fn a_broker_that_goes_away_is_reported_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_publisher_says_so() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(1).await;
+    let publisher = publisher(&broker).await;
     let clone = publisher.clone();
     let ack = publisher.enqueue(placed("a", 1)).await.unwrap();
     publisher.close().await.unwrap();
@@ -257,33 +275,36 @@ async fn a_closed_publisher_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_given_up_waiting_for_room_is_not_published() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(1).await;
+    let publisher = publisher(&broker).await;
     let waiting = publisher.enqueue(placed("a", 1));
     drop(waiting);
     let taken = publisher.enqueue(placed("a", 2)).await.unwrap();
     drop(taken);
     publisher.flush().await;
-    let record = read(&cluster, "orders", 1).remove(0);
+    let record = read(&broker.settings(), "orders", 1).remove(0);
     assert_eq!(OrderPlaced::decode(&record.value.unwrap()).unwrap().n, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_without_a_key_has_a_null_key() {
-    let cluster = cluster("orders", 1);
-    let publisher = publisher(&cluster).await;
+    let broker = broker(1).await;
+    let publisher = publisher(&broker).await;
     publisher.publish(Draft::of(placed("a", 1)).no_key()).await.unwrap();
-    assert_eq!(read(&cluster, "orders", 1).remove(0).key, None);
+    assert_eq!(read(&broker.settings(), "orders", 1).remove(0).key, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fatal_error_ends_the_connection_and_not_the_publisher() {
     // An idempotent producer that may not get an id is dead for librdkafka. The permission may
     // come back, and whoever publishes again must not have to restart the process for it.
-    let cluster = cluster("orders", 1);
+    if only_embedded(MOCK) {
+        return;
+    }
+    let cluster = mock();
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
     cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
-    let publisher = publisher(&cluster).await;
+    let publisher = Publisher::with(&settings(&cluster, &[])).await.expect("the mock answers");
     let error = publisher.publish(placed("a", 1)).await.unwrap_err();
     assert!(error.is_retryable());
     assert!(error.to_string().contains("did not take an event for orders: "), "{error}");
@@ -293,6 +314,6 @@ async fn a_fatal_error_ends_the_connection_and_not_the_publisher() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), back).await.expect("it works again");
-    let record = read(&cluster, "orders", 1).remove(0);
+    let record = read(&settings(&cluster, &[]), "orders", 1).remove(0);
     assert_eq!(OrderPlaced::decode(&record.value.unwrap()).unwrap().n, 2);
 }

@@ -1,4 +1,4 @@
-//! Services on the embedded broker: what delivery promises, watched from outside.
+//! Services on a broker: what delivery promises, watched from outside.
 
 mod back_pressure;
 mod bad_input;

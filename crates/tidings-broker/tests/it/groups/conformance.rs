@@ -1,10 +1,9 @@
 //! The error codes and side effects of the group APIs, step by step, on the bare wire.
 //!
-//! The same steps run against our broker and, if `TIDINGS_TEST_KAFKA` names one (`host:port`),
-//! against Apache Kafka: what it answers is right. It needs
-//! `group.initial.rebalance.delay.ms=0` and `group.min.session.timeout.ms=100`.
+//! The same steps run against our broker and against Apache Kafka: what it answers is right. It
+//! needs `group.initial.rebalance.delay.ms=0` and `group.min.session.timeout.ms=100`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use kafka_protocol::error::ResponseError::{self, *};
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
@@ -16,25 +15,17 @@ use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::*;
-use tidings_broker::{Broker, Config};
 
 use super::member::until;
-use super::wire::{JoinAs, Wire, text};
+use super::wire::{JoinAs, TO_U, Wire, text};
+use crate::support::either;
+use crate::support::named::differs;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_answers_are_those_that_kafka_gives() {
-    let broker = Broker::start(Config::memory()).await.unwrap();
-    let addr = broker.addr();
-    tokio::task::spawn_blocking(move || all(addr)).await.unwrap();
-    broker.shutdown().await.unwrap();
-}
-
-#[test]
-#[ignore = "needs Apache Kafka: its host:port in TIDINGS_TEST_KAFKA"]
-fn kafka_gives_the_answers_that_we_expect() {
-    let bootstrap = std::env::var("TIDINGS_TEST_KAFKA").expect("TIDINGS_TEST_KAFKA=host:port");
-    let addr = bootstrap.to_socket_addrs().unwrap().next();
-    all(addr.expect("an address"));
+    let broker = either().await;
+    all(broker.addr());
+    broker.shutdown().await;
 }
 
 fn all(addr: SocketAddr) {
@@ -52,6 +43,7 @@ fn all(addr: SocketAddr) {
     committing(&mut wire);
     leaving(&mut wire, addr);
     static_members(&mut wire);
+    static_member_with_other_topics(&mut wire);
     telling_and_deleting(&mut wire);
 }
 
@@ -231,6 +223,17 @@ fn static_members(wire: &mut Wire) {
     assert_eq!((again.generation_id, again.skip_assignment), (2, false));
     // In the middle of handing out the work, all are called again.
     assert_eq!(wire.join(group, as_s(9)).generation_id, 3);
+}
+
+fn static_member_with_other_topics(wire: &mut Wire) {
+    let group = &fresh("other-topics");
+    let as_s = || JoinAs { instance: Some("s"), ..JoinAs::new(9, "") };
+    let first = wire.join(group, as_s());
+    let id = &*first.member_id;
+    assert_eq!(wire.sync(group, id, 1, &[(id, "w")]).0, 0);
+    let again = wire.join(group, JoinAs { subscription: TO_U, ..as_s() });
+    let what = if again.generation_id == 1 { "the generation stays" } else { "a rebalance" };
+    differs("static-member-with-other-topics", what, "a rebalance", "the generation stays");
 }
 
 fn telling_and_deleting(wire: &mut Wire) {

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance};
-use tidings_broker::Broker;
 
 /// The session timeout of these members.
 pub(super) const SESSION: Duration = Duration::from_millis(1_500);
@@ -46,9 +45,9 @@ struct Seen {
 }
 
 impl Member {
-    pub(super) fn start(broker: &Broker, group: &str, settings: &[(&str, &str)]) -> Member {
+    pub(super) fn start(bootstrap: &str, group: &str, settings: &[(&str, &str)]) -> Member {
         let seen = Arc::new(Seen::default());
-        let consumer = consumer(&broker.bootstrap(), group, settings, seen.clone());
+        let consumer = consumer(bootstrap, group, settings, seen.clone());
         let thread = std::thread::spawn({
             let seen = seen.clone();
             move || run(&consumer, &seen)
@@ -141,10 +140,10 @@ fn run(consumer: &BaseConsumer<Context>, seen: &Seen) {
 }
 
 /// Starts this test binary again as a member, so that it can be killed.
-pub(super) fn start_process(broker: &Broker, group: &str) -> Child {
+pub(super) fn start_process(bootstrap: &str, group: &str) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args(["groups::member_process", "--exact"])
-        .env(BOOTSTRAP, broker.bootstrap())
+        .env(BOOTSTRAP, bootstrap)
         .env(GROUP, group)
         .stdout(Stdio::null())
         .spawn()

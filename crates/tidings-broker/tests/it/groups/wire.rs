@@ -19,7 +19,9 @@ use crate::support;
 pub(super) struct Wire(pub(super) support::Wire);
 
 /// A consumer's subscription to the topic `t`: version 0, without user data.
-const SUBSCRIPTION: &[u8] = b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff";
+const TO_T: &[u8] = b"\0\0\0\0\0\x01\0\x01t\xff\xff\xff\xff";
+/// The same to `u`.
+pub(super) const TO_U: &[u8] = b"\0\0\0\0\0\x01\0\x01u\xff\xff\xff\xff";
 
 /// How to join.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct JoinAs<'a> {
     pub(super) session_ms: i32,
     pub(super) protocol_type: &'a str,
     pub(super) protocols: &'a [&'a str],
+    pub(super) subscription: &'static [u8],
 }
 
 impl JoinAs<'_> {
@@ -42,6 +45,7 @@ impl JoinAs<'_> {
             session_ms: 1_000,
             protocol_type: "consumer",
             protocols: &["range"],
+            subscription: TO_T,
         }
     }
 }
@@ -55,7 +59,7 @@ impl Wire {
         let protocols = how.protocols.iter().map(|name| {
             JoinGroupRequestProtocol::default()
                 .with_name(text(name))
-                .with_metadata(Bytes::from_static(SUBSCRIPTION))
+                .with_metadata(Bytes::from_static(how.subscription))
         });
         let request = JoinGroupRequest::default()
             .with_group_id(GroupId(text(group)))

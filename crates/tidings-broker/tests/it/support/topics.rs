@@ -25,8 +25,10 @@ pub fn name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
 
-/// Creates a topic, or panics with the broker's message.
+/// Creates a topic, or panics with the broker's message; then waits until its partitions have their
+/// leader, which on Apache Kafka comes a moment later.
 pub fn topic(wire: &mut Wire, topic: &str, partitions: i32, configs: &[(&str, &str)]) {
+    let created = topic;
     let configs = configs.iter().map(|(key, value)| {
         CreatableTopicConfig::default()
             .with_name(StrBytes::from_string((*key).into()))
@@ -40,6 +42,9 @@ pub fn topic(wire: &mut Wire, topic: &str, partitions: i32, configs: &[(&str, &s
     let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(5_000);
     let response = wire.call(5, &request);
     assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+    for partition in 0..partitions {
+        super::eventually("a leader", || offset_at(wire, created, partition, -1).2 == 0);
+    }
 }
 
 /// The request that produces one batch with acks=all.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tidings::Draft;
 use tidings::prelude::*;
-use tidings::test::Broker;
 use tokio::sync::Semaphore;
 
 use super::rig::{Placed, Running, placed, until};
+use crate::broker::Broker;
 
 async fn hang(_: Placed, State(gate): State<Arc<Semaphore>>) -> Result<(), Fail> {
     gate.acquire().await?.forget();

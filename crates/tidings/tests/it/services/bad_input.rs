@@ -4,10 +4,10 @@ use bytes::Bytes;
 use tidings::cloudevents::CloudEvent;
 use tidings::dead_letter::DeadLetter;
 use tidings::prelude::*;
-use tidings::test::Broker;
 use tidings::{Draft, RawRecord};
 
 use super::rig::{Placed, Running, Seen, placed, records, until};
+use crate::broker::Broker;
 
 async fn note(order: Placed, State(seen): State<Seen>) -> Result<(), Fail> {
     seen.add(&order.key, order.n);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tidings::EventId;
 use tidings::cloudevents::CloudEvent;
 use tidings::prelude::*;
-use tidings::test::Broker;
 
 use super::rig::{Placed, Running, Seen, Taken, placed, records, until};
+use crate::broker::Broker;
 
 async fn charge(order: Placed) -> Result<Taken, Fail> {
     Ok(Taken { key: order.key, n: order.n })

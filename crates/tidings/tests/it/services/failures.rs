@@ -7,9 +7,9 @@ use std::time::Duration;
 use tidings::Retries;
 use tidings::dead_letter::DeadLetter;
 use tidings::prelude::*;
-use tidings::test::Broker;
 
 use super::rig::{Placed, Running, Seen, placed, records, until};
+use crate::broker::Broker;
 
 /// Retries that a test can wait for.
 fn quick() -> Retries {

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use tidings::config::Settings;
 use tidings::prelude::*;
-use tidings::test::Broker;
 
 use super::rig::{Placed, committed, placed, until};
+use crate::broker::Broker;
 
 const KEYS: u32 = 16;
 

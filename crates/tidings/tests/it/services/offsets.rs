@@ -8,10 +8,10 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use tidings::prelude::*;
 use tidings::progress::Progress;
-use tidings::test::Broker;
 use tokio::sync::Semaphore;
 
 use super::rig::{Placed, Running, Seen, committed, placed, until};
+use crate::broker::Broker;
 
 /// Events of the key `held` wait at the gate; the others pass.
 async fn gated(

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tidings::prelude::*;
-use tidings::test::Broker;
 
 use super::rig::{Placed, Running, Seen, placed, until};
+use crate::broker::Broker;
 
 async fn note(order: Placed, State(seen): State<Seen>) -> Result<(), Fail> {
     tokio::time::sleep(Duration::from_millis(1)).await;

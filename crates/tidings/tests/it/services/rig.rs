@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use tidings::cloudevents::Record;
 use tidings::config::Origin;
 use tidings::prelude::*;
-use tidings::test::Broker;
 use tidings::{Offset, PartitionId, Snapshot, Stats};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+
+use crate::broker::Broker;
 
 #[derive(Event, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[event(type = "test.order.placed", version = 1, topic = "orders", key = key)]

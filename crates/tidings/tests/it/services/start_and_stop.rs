@@ -6,11 +6,11 @@ use std::time::Duration;
 use tidings::config::{Origin, Settings};
 use tidings::prelude::*;
 use tidings::progress::Progress;
-use tidings::test::Broker;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::rig::{Placed, Running, Seen, committed, placed, until};
+use crate::broker::Broker;
 
 async fn note(order: Placed, State(seen): State<Seen>) -> Result<(), Fail> {
     seen.add(&order.key, order.n);
