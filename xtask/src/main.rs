@@ -8,6 +8,7 @@ mod faults;
 mod fuzz;
 mod kafka;
 mod load;
+mod oracle;
 mod place;
 mod process;
 mod recipes;
@@ -38,6 +39,10 @@ usage: cargo xtask COMMAND
   secured [--only WORD]
             build the binary with TLS and run it, its services and the whole shop against a
             secured Apache Kafka: every way in, every refusal by its text and exit code
+  oracle [--release] [--write-docs] [--orders N] [--only STAGE]
+            install Apache Kafka, Java and the clients, and run on the embedded broker and on
+            Apache Kafka: the library's and the broker's tests, the client suites, Kafka's own
+            client and tools, the shop; fails when docs/compatibility.md says something else
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing lost, doubled or reordered, `broker check` agrees
@@ -83,6 +88,7 @@ fn main() -> ExitCode {
         "secured" => secured::command(rest),
         "shop-kills" => shop_kills::command(rest),
         "storm" => storm::command(rest),
+        "oracle" => oracle::command(rest),
         "tidy" => tidy::command(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
