@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
@@ -16,6 +16,9 @@ use crate::publisher::ConnectError;
 
 /// How long a request for topics may take, and the broker to carry it out.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How soon a partition without leader is looked at again: Apache Kafka needs some milliseconds.
+const LEADER_POLL: Duration = Duration::from_millis(5);
 
 /// The broker's own default for replicas (KIP-464); brokers before 2.4 need a number.
 const BROKER_DEFAULT: i32 = -1;
@@ -188,7 +191,7 @@ impl Admin {
     }
 
     /// Creates a topic; `configs` are Kafka's names, such as `retention.ms`. Returns false if it
-    /// was there.
+    /// was there, and true when every partition of it can be written.
     pub async fn create(
         &self,
         topic: &str,
@@ -200,7 +203,10 @@ impl Admin {
             answer = self.try_create(topic, partitions, 1, configs).await?;
         }
         match answer {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.wait_for_leaders(topic, partitions).await;
+                Ok(true)
+            }
             Err(RDKafkaErrorCode::TopicAlreadyExists) => Ok(false),
             Err(
                 RDKafkaErrorCode::TopicAuthorizationFailed
@@ -212,6 +218,28 @@ impl Admin {
                 reason: code.to_string(),
             }),
         }
+    }
+
+    /// Apache Kafka names a partition's leader a moment before it leads. An idempotent producer that
+    /// writes in that moment can have its first batch refused and the next ones taken, and then the
+    /// first one never again: no sequence begins in the middle.
+    async fn wait_for_leaders(&self, topic: &str, partitions: i32) {
+        let (client, name) = (Arc::clone(&self.client), topic.to_owned());
+        let asking = tokio::task::spawn_blocking(move || {
+            let deadline = Instant::now() + TIMEOUT;
+            let leads = |partition| client.inner().fetch_watermarks(&name, partition, TIMEOUT);
+            for partition in 0..partitions {
+                while let Err(error) = leads(partition) {
+                    if Instant::now() > deadline {
+                        tracing::warn!(topic = name, partition, %error, "has no leader yet");
+                        return;
+                    }
+                    std::thread::sleep(LEADER_POLL);
+                }
+            }
+        });
+        // A runtime that shuts down is told by whatever is asked next.
+        let _ended = asking.await;
     }
 
     async fn try_create(
