@@ -187,6 +187,7 @@ final class Groups {
             Stage.until("two others share", () -> share(6, third, fourth));
             flowing.set(false);
             writer.join(Stage.PATIENCE.toMillis());
+            Stage.truth(!writer.isAlive(), "the producer does not end");
             Stage.until("all are handled", () -> ledger.distinct() == sent.get());
             third.close();
             fourth.close();

@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -50,10 +51,18 @@ final class Stage implements AutoCloseable {
         return admin;
     }
 
-    /** The topic of this scenario, once every client can see it. */
+    /**
+     * The topic of this scenario, once every client can see it and write to it: Apache Kafka names
+     * a partition's leader a moment before it leads, and a producer's first batch is refused then.
+     */
     String filled(int partitions) throws Exception {
         admin().createTopics(List.of(new NewTopic(topic(), partitions, (short) 1))).all().get();
         until("the topic is seen", () -> admin().listTopics().names().get().contains(topic()));
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        for (TopicPartition place : places(topic(), partitions)) {
+            ends.put(place, OffsetSpec.latest());
+        }
+        until("it has its leaders", () -> admin().listOffsets(ends).all().get().size() == partitions);
         return topic();
     }
 

@@ -40,10 +40,20 @@ class Stage:
         return self.client if "raw" in self.client.can else self.clients["confluent"]
 
     def filled(self, partitions):
-        """A topic that exists and is visible to this scenario's client."""
+        """A topic that exists, has its leaders and is visible to this scenario's client."""
         self.admin().create(self.topic(), partitions)
         until("created", lambda: self.client.topics().get(self.topic()) == partitions)
+        until("led", lambda: self.led(partitions))
         return self.topic()
+
+    def led(self, partitions):
+        """Apache Kafka lists a partition a moment before anybody leads it."""
+        try:
+            for partition in range(partitions):
+                self.clients["confluent"].offset_for_time(self.topic(), partition, 0)
+        except Refused:
+            return False
+        return True
 
     def admin(self):
         return self.client if "admin" in self.client.can else self.clients["confluent"]

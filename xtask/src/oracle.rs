@@ -114,7 +114,8 @@ impl Ground {
         let python = clients::install()?;
         let binary = tidings::build(options.release)?;
         let settings = SETTINGS.map(str::to_owned).to_vec();
-        let kafka = Kafka::start(&kafka::Options { heap_mb: 512, settings })?;
+        let kafka =
+            Kafka::start(&kafka::Options { heap_mb: 512, settings, ..kafka::Options::default() })?;
         let data = tidings::fresh_dir("oracle")?.join("data");
         let embedded = Broker::start(&binary, &data, &[])?;
         Ok(Self { kafka, embedded, binary, python })

@@ -220,9 +220,9 @@ impl Admin {
         }
     }
 
-    /// Apache Kafka names a partition's leader a moment before it leads. An idempotent producer that
-    /// writes in that moment can have its first batch refused and the next ones taken, and then the
-    /// first one never again: no sequence begins in the middle.
+    /// Apache Kafka names a partition's leader a moment before it leads. An idempotent producer
+    /// that writes in that moment can have its first batch refused and the next ones taken, and
+    /// then the first one never again: its sequence is out of order for ever.
     async fn wait_for_leaders(&self, topic: &str, partitions: i32) {
         let (client, name) = (Arc::clone(&self.client), topic.to_owned());
         let asking = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,5 @@
-//! The broker that a test talks to: an embedded one of its own or, if `TIDINGS_TEST_BOOTSTRAP` names
-//! one, Apache Kafka, emptied and to itself. Tests are the same on both.
+//! The broker that a test talks to: an embedded one of its own or, if `TIDINGS_TEST_BOOTSTRAP`
+//! names one, Apache Kafka, emptied and to itself. Tests are the same on both.
 
 use tidings::Publisher;
 use tidings::admin::Admin;
