@@ -16,11 +16,12 @@ use crate::link::{Act, Link, NotAllowed};
 use crate::service::Start;
 use crate::service::health::GROUP_CHECK;
 use crate::service::limits::{
-    IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, REFUSED_AT_START, STOP_DRAIN,
+    CLOSE_MAX, IDLE_WAIT, IN_WORK_MAX_BYTES, IN_WORK_MAX_RECORDS, REFUSED_AT_START, STOP_DRAIN,
 };
 
 mod assign;
 mod callbacks;
+mod close;
 mod commit;
 mod courier;
 mod inbox;
@@ -346,7 +347,13 @@ impl Consumer {
         // Queues hold the client; its last owner closes it, which serves callbacks until then.
         self.partitions.clear();
         self.courier.end();
-        drop(self.client);
+        if !close::within(CLOSE_MAX, self.client) {
+            tracing::warn!(
+                group = self.group.name,
+                "the client did not close within {} s: it is left behind, committed as it was",
+                CLOSE_MAX.as_secs(),
+            );
+        }
     }
 
     fn idle_wait(&self) -> Duration {

@@ -67,6 +67,10 @@ pub(crate) const STOP_DRAIN: Duration = Duration::from_secs(25);
 /// that is refused later goes on trying. Joining a group takes seconds.
 pub(crate) const REFUSED_AT_START: Duration = Duration::from_secs(30);
 
+/// How long the client may take to leave its group and close. It gives the coordinator five
+/// seconds by itself; whatever takes longer never ends.
+pub(crate) const CLOSE_MAX: Duration = Duration::from_secs(6);
+
 /// How long one request to the broker (commit, committed offsets, watermarks) may block the
 /// consumer's thread. Below `max.poll.interval.ms` and the session time-out.
 pub(crate) const BROKER_CALL: Duration = Duration::from_secs(5);
