@@ -183,6 +183,8 @@ fn report(
     row("... of them after an orderly handover", verdict.again_in_order.to_string(), "", true);
     let refused = verdict.commits_refused.to_string();
     row("commits that the broker refused", refused, "", true);
+    let stuck = history::logs_that_say(&args.dir, "did not close within")?;
+    row("clients left behind at the end", stuck.to_string(), "0 (told, not judged)", true);
     let settled = verdict.settled_after;
     let goal = format!("{SETTLE_GOAL:?} (limit {SETTLE_LIMIT:?})");
     row("settled after", format!("{settled:.2?}"), &goal, settled <= SETTLE_LIMIT);

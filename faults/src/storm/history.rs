@@ -66,19 +66,26 @@ pub(super) type History = Vec<Line>;
 
 /// All histories below `dir`.
 pub(super) fn read_all(dir: &Path) -> Outcome<Vec<History>> {
-    files(dir)?.iter().map(|file| read(&std::fs::read_to_string(file)?)).collect()
+    files(dir, "jsonl")?.iter().map(|file| read(&std::fs::read_to_string(file)?)).collect()
 }
 
 /// How much has been written so far.
 pub(super) fn bytes(dir: &Path) -> Outcome<u64> {
-    files(dir)?.iter().map(|file| Ok(file.metadata()?.len())).sum()
+    files(dir, "jsonl")?.iter().map(|file| Ok(file.metadata()?.len())).sum()
 }
 
-fn files(dir: &Path) -> Outcome<Vec<std::path::PathBuf>> {
+/// How many members' logs have these words.
+pub(super) fn logs_that_say(dir: &Path, words: &str) -> Outcome<usize> {
+    let says =
+        |file: &std::path::PathBuf| Ok(usize::from(std::fs::read_to_string(file)?.contains(words)));
+    files(dir, "log")?.iter().map(says).sum()
+}
+
+fn files(dir: &Path, ends: &str) -> Outcome<Vec<std::path::PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
+        if path.extension().is_some_and(|extension| extension == ends) {
             files.push(path);
         }
     }
