@@ -20,7 +20,7 @@ pub enum Mutant {
     AckBeforeWrite,
     /// Now and then the offset of the record before is given out again.
     ReuseOffset,
-    /// Now and then a committed offset is not written to the journal.
+    /// After the first few, committed offsets are not written to the journal.
     LoseGroupOffset,
     /// Readers see what is not yet as durable as promised.
     ServeBeyondEnd,
@@ -72,6 +72,8 @@ impl Mutant {
 
 /// How often "now and then" is.
 const RARELY: u64 = 40;
+/// So many changes of offsets are written before the others get lost.
+const KEPT_COMMITS: u64 = 6;
 /// A batch that waits in memory is written after so long if no other comes.
 const HELD_FOR: Duration = Duration::from_millis(30);
 
@@ -90,11 +92,7 @@ fn is(mutant: Mutant) -> bool {
 }
 
 fn now_and_then() -> bool {
-    every(RARELY)
-}
-
-fn every(count: u64) -> bool {
-    TURNS.fetch_add(1, Ordering::Relaxed) % count == count - 1
+    TURNS.fetch_add(1, Ordering::Relaxed) % RARELY == RARELY - 1
 }
 
 /// Which partition a batch for `index` goes to.
@@ -228,8 +226,8 @@ pub(crate) fn served(records: Bytes) -> Bytes {
     records
 }
 
-/// Whether changes of committed offsets are written down. Only the last ones before a kill matter,
-/// so it has to be more often than now and then.
+/// Whether changes of committed offsets are written down: the first few of the process are. Only
+/// those before a kill matter, so that now and then would not be enough.
 pub(crate) fn is_kept() -> bool {
-    !(is(Mutant::LoseGroupOffset) && every(2))
+    !is(Mutant::LoseGroupOffset) || TURNS.fetch_add(1, Ordering::Relaxed) < KEPT_COMMITS
 }
