@@ -39,10 +39,20 @@ impl Recovery {
             Scanner::new(&*opened, Verify::Checksums, start, file.size, Expected::Exactly(base));
         let mut index = IndexBuilder::default();
         let mut next = base;
+        let mut size = file.size;
         let read = |error| io_error("read", &path, error);
         loop {
             let position = scanner.position();
             match scanner.step().map_err(read)? {
+                // Two segments that claim one offset: the later one was begun when this one ended.
+                Step::Batch(header) if header.next_offset() > next_base => {
+                    self.note(format!(
+                        "{path} reaches from byte {position} into the segment behind it, which \
+                         begins at offset {next_base}: what stands there is not read"
+                    ));
+                    size = position;
+                    break;
+                }
                 Step::Batch(header) => {
                     index.add(&header, position, self.config.index_interval_bytes);
                     next = header.next_offset();
@@ -63,7 +73,7 @@ impl Recovery {
         }
         self.report.scanned_bytes += file.size;
         let memory = SegmentIndex::Memory(Arc::new(index));
-        let segment = self.segment(base, next, file.size, memory, 0);
+        let segment = self.segment(base, next, size, memory, 0);
         if let Some(save) = segment.save(None) {
             save.run(&self.place);
         }
