@@ -76,6 +76,8 @@ const RARELY: u64 = 40;
 const KEPT_COMMITS: u64 = 6;
 /// A batch that waits in memory is written after so long if no other comes.
 const HELD_FOR: Duration = Duration::from_millis(30);
+/// Of acknowledged ones, so that every kill meets some.
+const ACKNOWLEDGED_HELD_FOR: Duration = Duration::from_millis(300);
 
 static ACTIVE: OnceLock<Mutant> = OnceLock::new();
 static TURNS: AtomicU64 = AtomicU64::new(0);
@@ -146,7 +148,7 @@ fn held(partition: &Arc<Partition>, records: &Bytes, now_ms: i64) -> Result<Appe
     }
     let end = partition.bounds().map_err(|_| NotAppended::Closed)?.high_watermark;
     held.insert(partition.name().to_owned(), records.clone());
-    write_later(partition, now_ms);
+    write_later(partition, now_ms, ACKNOWLEDGED_HELD_FOR);
     Ok(told(end))
 }
 
@@ -167,15 +169,15 @@ fn swapped(
         return partition.append(&nameless(records), now_ms);
     }
     held.insert(partition.name().to_owned(), nameless(records));
-    write_later(partition, now_ms);
+    write_later(partition, now_ms, HELD_FOR);
     // No offset is known, and none has to be waited for.
     Ok(told(Offset(-1)))
 }
 
-fn write_later(partition: &Arc<Partition>, now_ms: i64) {
+fn write_later(partition: &Arc<Partition>, now_ms: i64, after: Duration) {
     let partition = partition.clone();
     std::thread::spawn(move || {
-        std::thread::sleep(HELD_FOR);
+        std::thread::sleep(after);
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(records) = held.get_or_insert_default().remove(partition.name()) {
             let _told = partition.append(&records, now_ms);
