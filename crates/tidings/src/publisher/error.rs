@@ -154,6 +154,9 @@ impl PublishError {
     pub fn is_retryable(&self) -> bool {
         match self {
             PublishError::UnknownTopic { .. } | PublishError::Unacknowledged { .. } => true,
+            // The right is given elsewhere, without a change here. Giving up would make a dead
+            // letter of every event until then.
+            PublishError::NotAllowed { .. } => true,
             PublishError::Refused { retryable, .. } => *retryable,
             PublishError::CreateTopic(error) => error.is_retryable(),
             _ => false,

@@ -19,7 +19,7 @@ fn errors_say_whether_a_retry_helps() {
             },
             true,
         ),
-        (PublishError::NotAllowed { topic: topic(), act: Box::new(act) }, false),
+        (PublishError::NotAllowed { topic: topic(), act: Box::new(act) }, true),
     ];
     for (error, retryable) in rows {
         assert_eq!(error.is_retryable(), retryable, "{error}");
