@@ -53,7 +53,8 @@ struct Context {
     facts: Arc<Facts>,
     /// After a fatal error (KIP-360 tells which) an idempotent producer takes nothing more.
     fatal: OnceLock<String>,
-    /// What was given up before the fatal error itself was told, which comes next.
+    /// What was given up before the fatal error itself was told, which comes next: by the error
+    /// callback, by a line of the client's log, or by the answer to the next event.
     given_up: Mutex<Vec<(Box<Pending>, String)>>,
     /// Nobody publishes any more: what is given up now is given up because of that.
     closing: AtomicBool,
@@ -278,11 +279,13 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, pending: Box<Pending>) {
         if let Err((error, message)) = result
             && self.is_given_up(error)
-            && self.fatal.get().is_none()
         {
-            let topic = message.topic().to_owned();
+            // Looked at under the lock: told in between by another thread, the error would have
+            // answered all that wait before this one began to.
             let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-            return given_up.push((pending, topic));
+            if self.fatal.get().is_none() {
+                return given_up.push((pending, message.topic().to_owned()));
+            }
         }
         let answer = match result {
             Ok(message) => {
