@@ -186,20 +186,19 @@ pub(crate) fn read_entries(
     }
     let entries: Vec<IndexEntry> =
         body.chunks_exact(INDEX_ENTRY_BYTES).filter_map(decode_entry).collect();
-    Ok(if in_order(&entries, head.summary.covered) {
-        Ok(entries)
-    } else {
-        Err(IndexFault::Damaged)
-    })
+    Ok(if in_order(&entries, &head.summary) { Ok(entries) } else { Err(IndexFault::Damaged) })
 }
 
 /// Whether entries point further and further into what is covered. A right checksum does not make
 /// them right: whoever wrote them may have been wrong, and looking up halves them.
-fn in_order(entries: &[IndexEntry], covered: u64) -> bool {
+fn in_order(entries: &[IndexEntry], summary: &IndexSummary) -> bool {
     let ascend = |pair: &[IndexEntry]| {
         pair[0].position < pair[1].position && pair[0].offset < pair[1].offset
     };
-    entries.windows(2).all(ascend) && entries.last().is_none_or(|last| last.position < covered)
+    let inside = |e: &IndexEntry| {
+        e.position < summary.covered && (summary.base..summary.next).contains(&e.offset)
+    };
+    entries.windows(2).all(ascend) && entries.first().into_iter().chain(entries.last()).all(inside)
 }
 
 fn decode_entry(data: &[u8]) -> Option<IndexEntry> {

@@ -93,6 +93,10 @@ pub(crate) fn decode(entry: &[u8]) -> Result<Change, EntryError> {
     }
     let [kind] = rest.bytes()?;
     let change = match kind {
+        // Each kind has the version that brought it: what is read is written as it was.
+        COMMIT..=FORGET_TOPIC if version != OFFSETS_VERSION => {
+            return Err(EntryError::Malformed("a kind of version 1 under another"));
+        }
         COMMIT => Change::Commit {
             group: rest.text()?,
             topic: rest.text()?,
