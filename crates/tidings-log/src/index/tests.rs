@@ -35,9 +35,10 @@ proptest! {
     ) {
         let (batches, builder) = built(&steps, interval);
         let (max_timestamp, max_timestamp_position) = builder.max_timestamp().expect("not empty");
-        let covered = batches.last().expect("not empty").1 + 1;
+        let &(last, position, _) = batches.last().expect("not empty");
+        let (covered, next) = (position + 1, Offset(last + 5));
         let summary = IndexSummary {
-            base: Offset(0), covered, next: Offset(5), max_timestamp, max_timestamp_position,
+            base: Offset(0), covered, next, max_timestamp, max_timestamp_position,
         };
         let memory = Memory::new();
         memory.put("i", encode(&summary, &builder.entries));
