@@ -1,5 +1,8 @@
-//! A partition's directory with any files in it. Whatever recovery makes of them, the log that it
-//! opens must take a record, give it back, and be the same when it is opened again.
+//! A partition's directory with any files in it. Whatever recovery makes of them, nothing panics or
+//! hangs, and the log takes a record at its end. Where a check of every byte finds nothing wrong,
+//! reads must get ahead, the record is given back, and the log is the same when opened again. In a
+//! directory with damage under a right checksum less can be asked: what an index vouches for is
+//! trusted unread, so a read may end in an error that names the damage.
 
 use std::sync::Arc;
 
@@ -24,10 +27,11 @@ pub(super) fn run(data: &[u8]) {
         put_file(&memory, &mut input);
     }
     let mut report = CheckReport::default();
-    let _ = check::check_storage(&memory, &mut report);
+    let checked = check::check_storage(&memory, &mut report);
     let storage = Arc::new(memory);
     let Ok((mut log, recovered)) = Log::open(storage.clone(), DIR, config()) else { return };
-    read_all(&log);
+    let sound = checked.is_ok() && report.is_ok() && recovered.is_clean();
+    read_all(&log, sound);
     let end = log.end();
     let batch = BatchBuilder::new().record(5, Some(b"k"), Some(b"v")).build();
     let bytes = batch.len();
@@ -37,15 +41,18 @@ pub(super) fn run(data: &[u8]) {
     };
     assert_eq!(appended.base_offset, end);
     let last = log.plan_read(end, 1, log.end()).expect("in range").read();
-    let last = last.expect("readable").len();
-    assert_eq!(last, bytes, "what was just appended is read back: {recovered:?}");
+    if sound {
+        assert_eq!(last.expect("readable").len(), bytes, "what was just appended is read back");
+    }
     let _ = log.offset_for_time(5);
     let _ = log.max_timestamp();
     log.retain(1 << 40);
     let (start, end) = (log.start(), log.end());
     log.close().expect("memory does not fail");
     let (again, report) = Log::open(storage, DIR, config()).expect("opens again");
-    assert_eq!((again.start(), again.end()), (start, end), "{report:?}");
+    if sound {
+        assert_eq!((again.start(), again.end()), (start, end), "{report:?}");
+    }
 }
 
 fn config() -> LogConfig {
@@ -72,13 +79,13 @@ fn put_file(memory: &Memory, input: &mut Input<'_>) {
     memory.put(&format!("{DIR}/{stem}{extension}"), content);
 }
 
-fn read_all(log: &Log) {
+fn read_all(log: &Log, sound: bool) {
     let mut at = log.start();
     for _ in 0..64 {
         let Ok(plan) = log.plan_read(at, 1024, log.end()) else { return };
         let Ok(read) = plan.read() else { return };
         let Some(Ok((header, _))) = tidings_log::batch::batches(&read).last() else { return };
-        assert!(header.next_offset() > at, "a read goes on");
+        assert!(header.next_offset() > at || !sound, "a read goes on");
         at = header.next_offset();
     }
     let _ = log.plan_read(Offset(at.value()), 1, log.end());

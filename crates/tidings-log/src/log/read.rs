@@ -134,16 +134,20 @@ impl ReadPlan {
         Ok((at, None))
     }
 
-    /// Length of the whole batches at the start of `data` that fit the limits, at least one.
+    /// Length of the whole batches at the start of `data` that fit the limits, at least one. Offsets
+    /// only grow, even in a damaged segment that is trusted unread: a reader must get ahead.
     fn whole_batches(&self, data: &[u8]) -> usize {
-        let mut length = 0;
+        let (mut length, mut next) = (0, Offset::ZERO);
         for found in batches(data) {
             // Behind the last whole batch stands the beginning of another: that is no error.
             let Ok((header, range)) = found else { break };
-            if header.next_offset() > self.up_to || (length > 0 && range.end > self.max_bytes) {
+            let ahead = header.base_offset >= next && header.next_offset() > next;
+            let back = length > 0 && !ahead;
+            let full = length > 0 && range.end > self.max_bytes;
+            if header.next_offset() > self.up_to || back || full {
                 break;
             }
-            length = range.end;
+            (length, next) = (range.end, header.next_offset());
         }
         length
     }
