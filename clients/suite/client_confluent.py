@@ -59,6 +59,7 @@ def answered(future):
 class Client:
     name = NAME
     can = CAN
+    hangs_in_joins = False
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap

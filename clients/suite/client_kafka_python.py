@@ -30,6 +30,8 @@ def code_of(error):
 class Client:
     name = NAME
     can = CAN
+    # Seen on Apache Kafka and on ours (docs/compatibility.md): such a scenario may be tried twice.
+    hangs_in_joins = True
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap

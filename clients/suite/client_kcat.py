@@ -20,6 +20,7 @@ def versions():
 class Client:
     name = NAME
     can = CAN
+    hangs_in_joins = False
 
     def __init__(self, bootstrap):
         self.bootstrap = bootstrap

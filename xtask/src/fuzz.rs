@@ -31,6 +31,8 @@ struct Plan {
     seconds: u64,
     total: Option<u64>,
     jobs: usize,
+    /// libFuzzer's own; without one each run goes other ways.
+    seed: Option<u32>,
     targets: Vec<String>,
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn command(words: &[String]) -> Outcome {
         for _ in 0..plan.jobs {
             scope.spawn(|| {
                 while let Some(name) = queue.lock().ok().and_then(|mut names| names.pop()) {
-                    if let Err(error) = run(&binary, &name, seconds) {
+                    if let Err(error) = run(&binary, &name, seconds, plan.seed) {
                         let mut found = found.lock().expect("held for a push only");
                         found.push(format!("{name}: {error}"));
                     }
@@ -66,13 +68,15 @@ pub(crate) fn command(words: &[String]) -> Outcome {
 }
 
 fn parse(words: &[String]) -> Outcome<Plan> {
-    let mut plan = Plan { seconds: DEFAULT_SECONDS, total: None, jobs: 1, targets: Vec::new() };
+    let mut plan =
+        Plan { seconds: DEFAULT_SECONDS, total: None, jobs: 1, seed: None, targets: Vec::new() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut number = || words.next().ok_or_else(|| format!("{word} needs a number"));
         match word.as_str() {
             "--seconds" => plan.seconds = number()?.parse()?,
             "--total" => plan.total = Some(number()?.parse()?),
+            "--seed" => plan.seed = Some(number()?.parse()?),
             "--jobs" => plan.jobs = number()?.parse::<usize>()?.max(1),
             other if other.starts_with('-') => {
                 return Err(format!("`fuzz` does not know {other}").into());
@@ -123,7 +127,7 @@ fn targets() -> Outcome<Vec<String>> {
 }
 
 /// Runs one target and prints its row.
-fn run(binary: &Path, name: &str, seconds: u64) -> Outcome {
+fn run(binary: &Path, name: &str, seconds: u64, seed: Option<u32>) -> Outcome {
     let dir = place::target().join("xtask").join("fuzz").join(name);
     let (corpus, seeds) = (dir.join("corpus"), dir.join("seeds"));
     let (artifacts, log) = (dir.join("findings"), dir.join("log"));
@@ -142,6 +146,7 @@ fn run(binary: &Path, name: &str, seconds: u64) -> Outcome {
         .arg(format!("-timeout={HANG_LIMIT_S}"))
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .arg("-print_final_stats=1")
+        .args(seed.map(|seed| format!("-seed={seed}")))
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output)

@@ -64,7 +64,7 @@ usage: cargo xtask COMMAND
             an earlier run has measured already, --write puts the tables into the page
   disk [--calls N] [--cycles N]
             failing and full disks under the release binary, by strace and a small tmpfs (root)
-  fuzz [--seconds N | --total N] [--jobs N] [TARGET]...
+  fuzz [--seconds N | --total N] [--jobs N] [--seed N] [TARGET]...
             libFuzzer over every decoder and file (fuzz/), N seconds for each target or in all
   hostile [--idle N] [--busy N] [--seconds N]
             oversized requests, decompression bombs, a crowd of connections, slow readers

@@ -134,8 +134,8 @@ impl ReadPlan {
         Ok((at, None))
     }
 
-    /// Length of the whole batches at the start of `data` that fit the limits, at least one. Offsets
-    /// only grow, even in a damaged segment that is trusted unread: a reader must get ahead.
+    /// Length of the whole batches at the start of `data` that fit the limits, at least one.
+    /// Offsets only grow, even in a damaged segment that is trusted unread: readers get ahead.
     fn whole_batches(&self, data: &[u8]) -> usize {
         let (mut length, mut next) = (0, Offset::ZERO);
         for found in batches(data) {
