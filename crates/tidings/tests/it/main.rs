@@ -2,10 +2,9 @@
 //! once.
 
 mod broker;
-mod derive_mistakes;
 mod embedded_broker;
 mod examples;
-mod handler_mistakes;
+mod mistakes;
 #[path = "../../../tidings-broker/tests/it/support/named.rs"]
 mod named;
 mod publishing;
