@@ -156,6 +156,9 @@ impl Journal {
             }
             file.truncate(end as u64).map_err(|error| io("cut", path, error))?;
         }
+        // A sync that failed before may have left out what the page cache has, and a later one says
+        // nothing of it. Journals are small: each is written again.
+        file.write_at(0, &content[..end]).map_err(|error| io("write", path, error))?;
         let journal = Journal {
             storage,
             path: path.to_owned(),

@@ -23,6 +23,11 @@ pub(crate) fn segment_header(base: Offset) -> Vec<u8> {
     header
 }
 
+/// Says that a sync failed. Whatever was written and not synced before may be in the page cache
+/// and yet never reach the disk: the kernel took it for written. The file is not synced itself: it
+/// lasts as long as the page cache does, and that is how long it is needed.
+pub(crate) const UNSYNCED_FILE: &str = "unsynced";
+
 /// What a file in a log's directory is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileName {
@@ -34,6 +39,8 @@ pub(crate) enum FileName {
     Producers(Offset),
     /// `start`.
     Start,
+    /// `unsynced`.
+    Unsynced,
     /// Half-written, to be removed.
     Temporary,
     /// Not ours, or kept aside for a person.
@@ -42,8 +49,10 @@ pub(crate) enum FileName {
 
 impl FileName {
     pub(crate) fn parse(name: &str) -> FileName {
-        if name == "start" {
-            return FileName::Start;
+        match name {
+            "start" => return FileName::Start,
+            UNSYNCED_FILE => return FileName::Unsynced,
+            _ => {}
         }
         let Some((stem, extension)) = name.rsplit_once('.') else { return FileName::Other };
         if extension == "tmp" {

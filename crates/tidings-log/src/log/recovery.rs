@@ -21,7 +21,7 @@ use crate::file_header::{PRODUCERS, START};
 use crate::index::{IndexBuilder, IndexSummary};
 use crate::offset::Offset;
 use crate::producers::{self, Producers, SnapshotError};
-use crate::segment::{FileName, Place, Segment};
+use crate::segment::{FileName, Place, Segment, UNSYNCED_FILE};
 use crate::storage::{Storage, read_all};
 
 /// A snapshot has at most some hundred bytes per producer.
@@ -40,13 +40,16 @@ pub(super) fn open(
         report: RecoveryReport::default(),
         producers: Producers::new(),
         changed: created,
+        rewrites: false,
     };
     let mut inventory = Inventory::take(&mut recovery)?;
+    recovery.rewrites = inventory.has_unsynced;
     let stored_start = recovery.stored_start(&inventory)?;
     let trusted = recovery.last_trusted(&mut inventory.segments)?;
     recovery.load_producers(&inventory, trusted.as_ref())?;
     let synced_end = trusted.as_ref().map(|t| t.summary.next);
     let segments = recovery.recover_segments(inventory.segments, trusted, stored_start)?;
+    recovery.forget_failed_sync()?;
     Ok(recovery.finish(segments, stored_start, synced_end))
 }
 
@@ -62,6 +65,8 @@ struct Recovery {
     producers: Producers,
     /// Whether names in the directory changed.
     changed: bool,
+    /// Whether what is not known to be on the disk has to be written again, as a sync failed.
+    rewrites: bool,
 }
 
 /// The last segment of which anything is known to have been on the disk; all before it were, too.
@@ -81,6 +86,19 @@ impl Recovery {
     /// Removes a file that only repeats what the segments say. One that stays is found again.
     fn remove_derived(&mut self, path: &str) {
         self.changed |= self.place.storage.remove(path).is_ok();
+    }
+
+    /// All that a failed sync may have left out was written again and synced.
+    fn forget_failed_sync(&mut self) -> Result<(), OpenError> {
+        if !self.rewrites {
+            return Ok(());
+        }
+        let place = Arc::clone(&self.place);
+        let dir = &place.dir;
+        place.storage.sync_dir(dir).map_err(|error| io_error("sync", dir, error))?;
+        self.note(format!("a sync of {dir} had failed: its end was written again and synced"));
+        self.remove_derived(&place.path(UNSYNCED_FILE));
+        Ok(())
     }
 
     fn stored_start(&mut self, inventory: &Inventory) -> Result<Option<Offset>, OpenError> {

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError};
 use super::{Log, SyncError};
 use crate::offset::Offset;
 use crate::producers;
-use crate::segment::{FileName, LazyFile, Place, Save, Segment, SegmentIndex};
+use crate::segment::{FileName, LazyFile, Place, Save, Segment, SegmentIndex, UNSYNCED_FILE};
+use crate::storage::OpenMode;
 
 /// A sync that was planned under the log's lock and runs outside of it.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl SyncPlan {
             }
             if let Err(error) = self.sync() {
                 *failed = Some(error.clone());
+                self.place.mark_unsynced();
                 return Err(error);
             }
         }
@@ -66,6 +68,17 @@ impl SyncPlan {
             self.place.synced_changes.fetch_max(change, Ordering::AcqRel);
         }
         Ok(())
+    }
+}
+
+impl Place {
+    /// For the next start, which may be this minute and then finds what was not synced in the page
+    /// cache, whole and in order.
+    fn mark_unsynced(&self) {
+        let path = self.path(UNSYNCED_FILE);
+        if let Err(error) = self.storage.open(&path, OpenMode::Create) {
+            tracing::warn!(path, %error, "cannot note that a sync failed");
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 //!
 //! All operations that change something are counted, over all files, beginning with 1. What was
 //! synced is remembered beside the live files: [`Faulty::after_power_cut`] is the disk as it would
-//! be found, with files whose names were not synced missing and unsynced bytes gone.
+//! be found, with files whose names were not synced missing and unsynced bytes gone. A sync that
+//! fails takes what it should have written for written, as kernels do: a later one that succeeds
+//! has nothing of it, unless it was written again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Entry, File, Memory, OpenMode, Storage};
@@ -44,9 +47,25 @@ struct State {
     dirs: BTreeSet<String>,
     /// Synced content by id: a file keeps it when it is renamed.
     contents: BTreeMap<u64, Vec<u8>>,
+    /// By id, what the next sync has to do.
+    dirty: BTreeMap<u64, Dirty>,
     /// The id of the file that now has a path.
     ids: BTreeMap<String, u64>,
     next_id: u64,
+}
+
+/// What changed in a file since its last sync, or its last failed one.
+#[derive(Debug)]
+struct Dirty {
+    /// The shortest that it was.
+    kept: u64,
+    written: Vec<Range<u64>>,
+}
+
+impl Default for Dirty {
+    fn default() -> Dirty {
+        Dirty { kept: u64::MAX, written: Vec::new() }
+    }
 }
 
 /// How many operations there were so far.
@@ -191,6 +210,9 @@ impl Storage for Faulty {
                 id
             }
         };
+        if mode == OpenMode::Create {
+            state.dirty.entry(id).or_default().kept = 0;
+        }
         Ok(Arc::new(FaultyFile { live, id, state: Arc::clone(&self.state) }))
     }
 
@@ -281,25 +303,38 @@ impl File for FaultyFile {
     }
 
     fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {
-        if let Err(error) = self.state().write() {
-            let data = parts.concat();
-            self.live.write_at(position, &data[..data.len() / 2])?;
-            return Err(error);
+        let mut state = self.state();
+        let failed = state.write();
+        let mut data = parts.concat();
+        if failed.is_err() {
+            data.truncate(data.len() / 2);
         }
-        self.live.write_parts_at(position, parts)
+        let written = position..position + data.len() as u64;
+        state.dirty.entry(self.id).or_default().written.push(written);
+        self.live.write_at(position, &data)?;
+        failed
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {
-        self.state().cut()?;
+        let mut state = self.state();
+        state.cut()?;
+        let dirty = state.dirty.entry(self.id).or_default();
+        dirty.kept = dirty.kept.min(size);
         self.live.truncate(size)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.state();
+        let dirty = state.dirty.remove(&self.id).unwrap_or_default();
         state.sync()?;
-        let mut content = vec![0; self.live.size()? as usize];
-        self.live.read_at(0, &mut content)?;
-        state.contents.insert(self.id, content);
+        let size = self.live.size()?;
+        let content = state.contents.entry(self.id).or_default();
+        content.truncate(usize::try_from(dirty.kept).unwrap_or(usize::MAX));
+        content.resize(size as usize, 0);
+        for range in dirty.written {
+            let range = range.start.min(size) as usize..range.end.min(size) as usize;
+            self.live.read_at(range.start as u64, &mut content[range])?;
+        }
         Ok(())
     }
 }

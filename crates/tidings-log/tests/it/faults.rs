@@ -199,6 +199,30 @@ fn what_was_not_synced_is_not_called_trusted() {
     assert!(!faulty.live().paths().iter().any(saved), "{:?}", faulty.live().paths());
 }
 
+/// The kernel takes pages that it could not write for written. A process that is started again at
+/// once finds them in the page cache, and what it acknowledges then must not stand behind a gap.
+#[test]
+fn a_start_after_a_failed_sync_writes_again_what_may_be_missing() {
+    let faulty = Faulty::new();
+    let (mut log, _) = open(Arc::new(faulty.clone()), config());
+    let batch = BatchBuilder::filled(1, 900, 1).build();
+    for _ in 0..3 {
+        log.append(&batch, 0).expect("room");
+    }
+    faulty.script(Fault::Sync(1));
+    log.plan_sync().run().expect_err("the first sync fails");
+    drop(log);
+    let (mut log, report) = open(Arc::new(faulty.clone()), config());
+    assert!(log.end() == Offset(3) && report.notes.len() == 1, "{report:?}");
+    log.append(&batch, 0).expect("room");
+    sync(&mut log);
+    drop(log);
+    let (log, report) = open_memory(&faulty.after_power_cut(), config());
+    assert!(log.end() == Offset(4) && report.cut_bytes == 0, "{report:?}");
+    let (_, report) = open(Arc::new(faulty), config());
+    assert_eq!(report.notes, [] as [String; 0], "once is enough");
+}
+
 /// A sync that is planned later may end earlier: its success must not rest on what only the other
 /// one does, such as syncing the name of a new segment.
 #[test]
@@ -218,6 +242,24 @@ fn plans_may_end_in_any_order() {
     log.synced(end);
     log.synced(Offset(3));
     assert_eq!(log.synced_end(), Offset(4));
+}
+
+#[test]
+fn a_journal_is_written_again_after_a_failed_sync() {
+    const PATH: &str = "meta/a.journal";
+    let faulty = Faulty::new();
+    let opened = || Journal::open(Arc::new(faulty.clone()), PATH).expect("opens");
+    let (mut journal, ..) = opened();
+    journal.append(b"first").expect("room");
+    faulty.script(Fault::Sync(1));
+    journal.plan_sync().run().expect_err("the first sync fails");
+    drop(journal);
+    let (mut journal, ..) = opened();
+    journal.append(b"second").expect("room");
+    journal.plan_sync().run().expect("synced");
+    let disk = Arc::new(faulty.after_power_cut());
+    let (_, entries, recovery) = Journal::open(disk, PATH).expect("opens");
+    assert!(entries == ["first", "second"] && recovery.cut_bytes == 0, "{entries:?} {recovery:?}");
 }
 
 /// The journal under the same faults: what was accepted is found after a kill, what was synced

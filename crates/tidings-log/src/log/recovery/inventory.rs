@@ -16,6 +16,8 @@ pub(super) struct Inventory {
     /// Offsets of the producer snapshots, ascending.
     pub snapshots: Vec<Offset>,
     pub has_start: bool,
+    /// Whether a sync failed before.
+    pub has_unsynced: bool,
 }
 
 /// A segment as it lies on the disk.
@@ -32,8 +34,12 @@ impl Inventory {
         let place = std::sync::Arc::clone(&recovery.place);
         let listed = place.storage.list(&place.dir);
         let listed = listed.map_err(|error| io_error("list", &place.dir, error))?;
-        let mut inventory =
-            Inventory { segments: Vec::new(), snapshots: Vec::new(), has_start: false };
+        let mut inventory = Inventory {
+            segments: Vec::new(),
+            snapshots: Vec::new(),
+            has_start: false,
+            has_unsynced: false,
+        };
         let mut indexes = Vec::new();
         for entry in listed.iter().filter(|entry| !entry.is_dir) {
             match FileName::parse(&entry.name) {
@@ -43,6 +49,7 @@ impl Inventory {
                 FileName::Index(base) => indexes.push(base),
                 FileName::Producers(at) => inventory.snapshots.push(at),
                 FileName::Start => inventory.has_start = true,
+                FileName::Unsynced => inventory.has_unsynced = true,
                 FileName::Temporary => {
                     // One that stays is only a small file too many.
                     let _ = place.storage.remove(&place.path(&entry.name));

@@ -1,5 +1,6 @@
 //! The end of a log, of which nobody knows whether it was on the disk: read, verify, cut.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -48,6 +49,10 @@ impl Recovery {
             self.cut(&*opened, base, position..size, tail.more, &path)?;
         }
         let size = tail.cut_at.unwrap_or(size);
+        if self.rewrites {
+            let rewritten = write_again(&*opened, covered..size);
+            rewritten.map_err(|error| io_error("write again and sync", &path, error))?;
+        }
         self.report.scanned_bytes += size - covered.clamp(SEGMENT_HEADER_BYTES, size);
         let segment = Segment {
             base,
@@ -130,7 +135,7 @@ impl Recovery {
         &mut self,
         file: &dyn File,
         base: Offset,
-        range: std::ops::Range<u64>,
+        range: Range<u64>,
         more: bool,
         path: &str,
     ) -> Result<(), OpenError> {
@@ -146,7 +151,7 @@ impl Recovery {
         file.truncate(range.start).map_err(|error| io_error("cut", path, error))
     }
 
-    fn copy(&self, file: &dyn File, range: std::ops::Range<u64>, to: &str) -> std::io::Result<()> {
+    fn copy(&self, file: &dyn File, range: Range<u64>, to: &str) -> std::io::Result<()> {
         let storage = &self.place.storage;
         let target = storage.open(to, OpenMode::Create)?;
         let mut chunk = vec![0; SCAN_CHUNK_BYTES];
@@ -202,4 +207,20 @@ impl Recovery {
         }
         Ok(name)
     }
+}
+
+/// Has the kernel write bytes that it may take for written, though writing them failed.
+fn write_again(file: &dyn File, range: Range<u64>) -> std::io::Result<()> {
+    let mut chunk = vec![0; SCAN_CHUNK_BYTES];
+    let mut position = range.start;
+    while position < range.end {
+        let want = chunk.len().min((range.end - position) as usize);
+        let got = file.read_at(position, &mut chunk[..want])?;
+        if got == 0 {
+            break;
+        }
+        file.write_at(position, &chunk[..got])?;
+        position += got as u64;
+    }
+    file.sync_data()
 }
