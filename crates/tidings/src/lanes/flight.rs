@@ -205,12 +205,15 @@ async fn publish(group: &Group, job: &Job, index: usize, ended: Ended) -> Result
             return Err(Fail::reject(error));
         }
         let delay = away_delay(tries, random());
-        tries += 1;
         group.meters.publish_failed();
-        tracing::error!(
-            handler = group.router.handlers[index].name, address = %job.delivery.address(),
-            %error, "returned events are not published yet; next try in {} ms", delay.as_millis(),
-        );
+        if is_worth_a_line(tries, delay) {
+            tracing::error!(
+                handler = group.router.handlers[index].name, address = %job.delivery.address(),
+                %error, "returned events are not published yet; next try in {} ms",
+                delay.as_millis(),
+            );
+        }
+        tries += 1;
         group.clock.sleep(delay).await;
     }
 }
@@ -230,16 +233,24 @@ async fn bury(group: &Group, job: &Job, index: Option<usize>, fail: &Fail, tries
     let mut failures = 0;
     while let Err(error) = group.outlet.bury(&burial).await {
         let delay = away_delay(failures, random());
-        failures += 1;
         group.meters.publish_failed();
-        tracing::error!(
-            address = %job.delivery.address(), %error,
-            "the dead letter is not written yet; next try in {} ms", delay.as_millis(),
-        );
+        if is_worth_a_line(failures, delay) {
+            tracing::error!(
+                address = %job.delivery.address(), %error,
+                "the dead letter is not written yet; next try in {} ms", delay.as_millis(),
+            );
+        }
+        failures += 1;
         group.clock.sleep(delay).await;
     }
     group.meters.dead_lettered(&job.delivery.place().topic, index, fail.class());
     End::Finished
+}
+
+/// The first try that failed, and those that leave somebody time to read: a lane that waits for a
+/// broker that is away would say the same many times in its first second. All are counted.
+fn is_worth_a_line(failed_before: u32, delay: Duration) -> bool {
+    failed_before == 0 || delay >= Duration::from_secs(1)
 }
 
 /// Randomness for jitter.
