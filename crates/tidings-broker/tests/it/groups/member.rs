@@ -95,18 +95,26 @@ struct Context(Arc<Seen>);
 impl ClientContext for Context {}
 
 impl ConsumerContext for Context {
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        if matches!(rebalance, Rebalance::Assign(_)) {
-            self.0.rebalances.fetch_add(1, Ordering::SeqCst);
+    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        // The client is not asked what it has: while it closes, it may never answer. An eager
+        // protocol gives and takes all, a cooperative one what changes.
+        let mut owned = self.0.owned.lock().unwrap();
+        match rebalance {
+            Rebalance::Assign(given) => {
+                self.0.rebalances.fetch_add(1, Ordering::SeqCst);
+                owned.extend(given.elements().iter().map(|e| e.partition()));
+            }
+            Rebalance::Revoke(taken) => {
+                for taken in taken.elements() {
+                    owned.remove(&taken.partition());
+                }
+            }
+            Rebalance::Error(_) => owned.clear(),
         }
-        // A consumer that is being closed has no assignment to ask for any more.
-        let Ok(assignment) = consumer.assignment() else { return };
-        let owned: BTreeSet<i32> = assignment.elements().iter().map(|e| e.partition()).collect();
         let mut fewest = self.0.fewest.lock().unwrap();
         if fewest.is_some() || !owned.is_empty() {
             *fewest = Some(fewest.unwrap_or(usize::MAX).min(owned.len()));
         }
-        *self.0.owned.lock().unwrap() = owned;
     }
 }
 
