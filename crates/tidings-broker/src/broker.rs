@@ -21,6 +21,7 @@ use crate::limits::{
 };
 use crate::listener;
 use crate::memory::Memory as MemoryMeter;
+use crate::reserve::Reserve;
 use crate::retention;
 use crate::shared::Shared;
 use crate::start_error::{ShutdownError, StartError};
@@ -232,6 +233,7 @@ fn open_shared(
         stop,
         large_frames: LargeFrames::new(),
         memory: MemoryMeter::new(config.memory_limit_bytes / MEMORY_SEGMENTS),
+        reserve: Reserve::new(config.data.as_deref()),
         config,
     }))
 }

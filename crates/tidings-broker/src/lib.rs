@@ -38,6 +38,7 @@ mod memory;
 pub mod mutants;
 mod partition;
 mod port_holder;
+mod reserve;
 mod retention;
 mod shared;
 mod start_error;

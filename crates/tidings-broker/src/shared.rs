@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::groups::Groups;
 use crate::ids::Ids;
 use crate::memory::Memory;
+use crate::reserve::Reserve;
 use crate::stats::Counters;
 use crate::stop::Stop;
 use crate::topics::Topics;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) large_frames: LargeFrames,
     /// When to look at the memory budget.
     pub(crate) memory: Memory,
+    /// What records may not take of the disk.
+    pub(crate) reserve: Reserve,
 }
 
 /// Who asks: one connection, and what its client says about itself in the request's header.

@@ -135,6 +135,12 @@ fn append_one(
     let records = data.records.unwrap_or_default();
     check(&records, max_bytes)?;
     let bytes = records.len();
+    if !broker.reserve.admits(bytes) {
+        let message = "the disk is full, but for what is kept for committed offsets: no records \
+                       are taken until space is freed";
+        tracing::warn!("{message}");
+        return Err(Failure { error: ResponseError::KafkaStorageError, message: message.into() });
+    }
     #[cfg(not(feature = "mutants"))]
     let appended = partition.append(&records, now_ms);
     #[cfg(feature = "mutants")]
@@ -144,7 +150,12 @@ fn append_one(
             broker.memory.appended(bytes);
             Ok((partition, appended))
         }
-        Err(error) => Err(refused(&error)),
+        Err(error) => {
+            if matches!(error, NotAppended::Log(AppendError::DiskFull { .. })) {
+                broker.reserve.look_again();
+            }
+            Err(refused(&error))
+        }
     }
 }
 
