@@ -100,7 +100,7 @@ struct Library {
 
 fn library(message: &serde_json::Value) -> Option<Library> {
     let name = message["target"]["name"].as_str()?;
-    let wanted = ["tidings", "serde", "tokio"].contains(&name)
+    let wanted = ["tidings", "serde"].contains(&name)
         && message["target"]["kind"] == serde_json::json!(["lib"])
         && message["profile"]["test"] == false;
     let mut files = message["filenames"].as_array()?.iter().filter_map(|file| file.as_str());
