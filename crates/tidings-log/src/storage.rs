@@ -28,6 +28,18 @@ pub trait File: Send + Sync + Debug {
     /// Whatever the operating system reports.
     fn read_at(&self, position: u64, buf: &mut [u8]) -> io::Result<usize>;
 
+    /// Reads up to `length` bytes at `position` into new memory; fewer only at the end of the file.
+    /// A disk does not clear that memory first, which readers of whole logs would notice.
+    ///
+    /// # Errors
+    /// Whatever the operating system reports.
+    fn read_new(&self, position: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut data = vec![0; length];
+        let got = self.read_at(position, &mut data)?;
+        data.truncate(got);
+        Ok(data)
+    }
+
     /// Writes all of `parts`, one behind the other, at `position`: with one call where the system
     /// allows. On an error any prefix of them may have been written.
     ///

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{Log, ReadError};
 use crate::batch::{BatchHeader, batches};
@@ -86,10 +86,11 @@ impl ReadPlan {
         let want = self.max_bytes.saturating_add(self.slack).max(BATCH_HEADER_BYTES);
         while position < source.end {
             let left = usize::try_from(source.end - position).unwrap_or(usize::MAX);
-            let mut data = BytesMut::zeroed(want.min(left));
-            let got = file.read_at(position, &mut data)?;
-            if got < data.len() {
-                return Err(self.damage(source, position + got as u64, "it ends too early"));
+            let want = want.min(left);
+            let data = file.read_new(position, want)?;
+            if data.len() < want {
+                let end = position + data.len() as u64;
+                return Err(self.damage(source, end, "it ends too early"));
             }
             let (skipped, first) = self.skip(source, position, &data)?;
             position += skipped as u64;
@@ -99,14 +100,17 @@ impl ReadPlan {
             }
             if skipped + first.size() <= data.len() {
                 let whole = self.whole_batches(&data[skipped..]);
-                return Ok(data.freeze().slice(skipped..skipped + whole));
+                return Ok(Bytes::from(data).slice(skipped..skipped + whole));
             }
             if first.size() as u64 > source.end - position {
                 return Err(self.damage(source, position, "a batch reaches beyond the end"));
             }
-            let mut data = BytesMut::zeroed(first.size());
-            crate::storage::read_exact_at(&*file, position, &mut data)?;
-            return Ok(data.freeze());
+            let data = file.read_new(position, first.size())?;
+            if data.len() < first.size() {
+                let end = position + data.len() as u64;
+                return Err(self.damage(source, end, "it ends too early"));
+            }
+            return Ok(Bytes::from(data));
         }
         Ok(Bytes::new())
     }

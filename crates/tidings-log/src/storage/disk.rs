@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::sys::uio::pwritev;
+use rustix::buffer::spare_capacity;
 
 use super::{Entry, File, OpenMode, Storage};
 
@@ -119,6 +120,21 @@ impl File for DiskFile {
             }
         }
         Ok(done)
+    }
+
+    fn read_new(&self, position: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut data = Vec::with_capacity(length);
+        while data.len() < length {
+            let at = position + data.len() as u64;
+            match rustix::io::pread(&self.0, spare_capacity(&mut data), at) {
+                Ok(0) => break,
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // The allocator may have given more.
+        data.truncate(length);
+        Ok(data)
     }
 
     fn write_parts_at(&self, position: u64, parts: &[&[u8]]) -> io::Result<()> {

@@ -69,6 +69,10 @@ fn everything(storage: &dyn Storage, dir: &str) -> Vec<(String, Option<Vec<u8>>)
         let got = file.read_at(0, &mut content).expect("readable");
         assert_eq!((got as u64, file.size().expect("known")), (size, size));
         content.truncate(got);
+        for (from, length) in [(0, 200), (0, got), (got / 2, 3), (got, 5), (got + 7, 1), (1, 0)] {
+            let expected = &content[from.min(got)..(from + length).min(got).max(from.min(got))];
+            assert_eq!(file.read_new(from as u64, length).expect("readable"), expected);
+        }
         all.push((path, Some(content)));
     }
     all
