@@ -22,8 +22,7 @@ const SUITES: [(&str, &str, &[Apart]); 2] = [
         "tidings",
         "the library's integration tests",
         &[
-            ("derive_mistakes::", "about the compiler's sentences"),
-            ("handler_mistakes::", "about the compiler's sentences"),
+            ("mistakes::", "about the compiler's sentences"),
             ("services::harness::", "handlers without a broker"),
         ],
     ),
