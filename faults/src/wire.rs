@@ -168,6 +168,7 @@ impl Wire {
             let wanted = from.get(usize::try_from(told.partition_index)?);
             let wanted = *wanted.ok_or("a partition that was not asked for")?;
             let mut bytes = told.records.unwrap_or_default();
+            bytes.truncate(whole_batches(&bytes));
             let mut records = Vec::new();
             for set in RecordBatchDecoder::decode_all(&mut bytes)? {
                 // A batch may begin before the offset that was asked for.
@@ -214,4 +215,35 @@ impl Wire {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+/// Bytes of the whole batches: an answer of Apache Kafka's may end within another one, which the
+/// next fetch brings.
+fn whole_batches(bytes: &[u8]) -> usize {
+    let mut whole = 0;
+    // Eight bytes of an offset, four of the length of what follows them.
+    while let Some((length, rest)) =
+        bytes[whole..].get(8..).and_then(<[u8]>::split_first_chunk::<4>)
+    {
+        let length = u32::from_be_bytes(*length) as usize;
+        if length > rest.len() {
+            break;
+        }
+        whole += 12 + length;
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_off_is_left_to_the_next_fetch() {
+        let batch = [&[0; 8][..], &[0, 0, 0, 5], b"bytes"].concat();
+        let two = [&batch[..], &batch].concat();
+        for end in 0..=two.len() {
+            assert_eq!(whole_batches(&two[..end]), end / batch.len() * batch.len(), "{end}");
+        }
+    }
 }
