@@ -154,17 +154,7 @@ impl Recovery {
     fn copy(&self, file: &dyn File, range: Range<u64>, to: &str) -> std::io::Result<()> {
         let storage = &self.place.storage;
         let target = storage.open(to, OpenMode::Create)?;
-        let mut chunk = vec![0; SCAN_CHUNK_BYTES];
-        let mut position = range.start;
-        while position < range.end {
-            let want = chunk.len().min((range.end - position) as usize);
-            let got = file.read_at(position, &mut chunk[..want])?;
-            if got == 0 {
-                break;
-            }
-            target.write_at(position - range.start, &chunk[..got])?;
-            position += got as u64;
-        }
+        copy_bytes(file, range, &*target, 0)?;
         target.sync_data()?;
         storage.sync_dir(&self.place.dir)
     }
@@ -211,16 +201,23 @@ impl Recovery {
 
 /// Has the kernel write bytes that it may take for written, though writing them failed.
 fn write_again(file: &dyn File, range: Range<u64>) -> std::io::Result<()> {
+    let at = range.start;
+    copy_bytes(file, range, file, at)?;
+    file.sync_data()
+}
+
+/// Copies a part of one file to a place in another, or in the same.
+fn copy_bytes(from: &dyn File, range: Range<u64>, to: &dyn File, at: u64) -> std::io::Result<()> {
     let mut chunk = vec![0; SCAN_CHUNK_BYTES];
     let mut position = range.start;
     while position < range.end {
         let want = chunk.len().min((range.end - position) as usize);
-        let got = file.read_at(position, &mut chunk[..want])?;
+        let got = from.read_at(position, &mut chunk[..want])?;
         if got == 0 {
             break;
         }
-        file.write_at(position, &chunk[..got])?;
+        to.write_at(at + (position - range.start), &chunk[..got])?;
         position += got as u64;
     }
-    file.sync_data()
+    Ok(())
 }
