@@ -303,7 +303,8 @@ async fn a_fatal_error_ends_the_connection_and_not_the_publisher() {
     }
     let cluster = mock();
     let denied = RDKafkaRespErr::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED;
-    cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied]);
+    // Often enough for a publisher that has tried again before the first event.
+    cluster.request_errors(RDKafkaApiKey::InitProducerId, &[denied; 100]);
     let publisher = Publisher::with(&settings(&cluster, &[])).await.expect("the mock answers");
     let error = publisher.publish(placed("a", 1)).await.unwrap_err();
     assert!(error.is_retryable());
@@ -311,6 +312,7 @@ async fn a_fatal_error_ends_the_connection_and_not_the_publisher() {
         error.to_string().contains("to write to the topic orders; an administrator"),
         "{error}"
     );
+    cluster.clear_request_errors(RDKafkaApiKey::InitProducerId);
     let back = async {
         while let Err(error) = publisher.publish(placed("a", 2)).await {
             assert!(error.is_retryable(), "{error}");
