@@ -134,6 +134,9 @@ fn a_full_disk_refuses_writers_serves_readers_and_recovers() {
     let commits = (1..=2_000).filter(|offset| commit(&mut wire, *offset) == 0).count();
     row("R7.full.commits", commits, "2000");
     assert_eq!(commits, 2_000, "{}", broker.log());
+    let (created, said) = crate::topics::create(&mut wire, "new", 1, 1, &[]);
+    row("R7.full.create_topic_code", created, "0");
+    assert_eq!(created, 0, "{said}");
     fill(&mut writers[0], &mut wire, 2);
     // Deleting a topic gives its space back, on a full disk too.
     let deleted = delete_topic(&mut wire, "old");
