@@ -1,0 +1,98 @@
+//! The narrow door to a database: statements with values, rows with columns. Two implementations of
+//! a few lines each, so that everything above is written once.
+
+use std::future::Future;
+
+use crate::statements::{Dialect, Statements};
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+/// A connection of SQLite's or PostgreSQL's, in whatever transaction it is in.
+///
+/// Not to be implemented outside: what the methods do together is the store's own business.
+pub trait Connection: Send + sealed::Sealed {
+    /// Which database it is.
+    fn dialect(&self) -> Dialect;
+
+    /// Runs a statement; the answer is the number of rows that it changed.
+    #[doc(hidden)]
+    fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+
+    /// Runs a statement that answers with rows.
+    #[doc(hidden)]
+    fn rows(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, sqlx::Error>> + Send;
+
+    /// Runs a script of several statements, without values.
+    #[doc(hidden)]
+    fn script(&mut self, sql: &'static str)
+    -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
+
+/// The statements of a connection's database.
+pub(crate) fn statements(connection: &impl Connection) -> &'static Statements {
+    Statements::of(connection.dialect())
+}
+
+/// A value that is bound to a statement. PostgreSQL wants to know the type of a null too.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// An integer.
+    Int(i64),
+    /// A text.
+    Text(Option<&'a str>),
+    /// Bytes.
+    Bytes(Option<&'a [u8]>),
+}
+
+/// One row of an answer, its columns by their place.
+pub enum Row {
+    /// SQLite's.
+    #[cfg(feature = "sqlite")]
+    Sqlite(sqlx::sqlite::SqliteRow),
+    /// PostgreSQL's.
+    #[cfg(feature = "postgres")]
+    Postgres(sqlx::postgres::PgRow),
+}
+
+macro_rules! column {
+    ($(#[$doc:meta])* $name:ident: $ty:ty) => {
+        $(#[$doc])*
+        pub(crate) fn $name(&self, column: usize) -> Result<$ty, sqlx::Error> {
+            use sqlx::Row as _;
+            match self {
+                #[cfg(feature = "sqlite")]
+                Row::Sqlite(row) => row.try_get(column),
+                #[cfg(feature = "postgres")]
+                Row::Postgres(row) => row.try_get(column),
+            }
+        }
+    };
+}
+
+impl Row {
+    column!(int: i64);
+    column!(text: String);
+    column!(bytes: Option<Vec<u8>>);
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Row")
+    }
+}
+
+pub(crate) mod sealed {
+    /// Only the store's own.
+    pub trait Sealed {}
+}

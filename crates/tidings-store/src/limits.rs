@@ -1,0 +1,23 @@
+//! Numbers of the store, each with its reason.
+
+use std::time::Duration;
+
+/// Parts of an outbox that can be published side by side, by one relay or several. More relays than
+/// this have nothing to do; a service with that many instances has other bottlenecks. Rows carry
+/// their slot, so another number needs a migration.
+pub const SLOTS: i64 = 16;
+
+/// How long a relay may publish a slot without renewing its lease. It is renewed at a third of this,
+/// so two failures in a row are bridged; after a crash the slot's events wait for this long.
+pub const LEASE: Duration = Duration::from_secs(15);
+
+/// Connections of a pool that the store opens by itself. Relay and handlers wait for Kafka most of
+/// the time; SQLite has one writer anyway.
+pub(crate) const CONNECTIONS: u32 = 10;
+
+/// How long SQLite waits for another process's write before it reports `database is locked`.
+#[cfg(feature = "sqlite")]
+pub(crate) const SQLITE_BUSY: Duration = Duration::from_secs(5);
+
+/// Rows that are counted for a status; more are told as "at least". Counting takes a scan.
+pub(crate) const COUNTED_ROWS: i64 = 10_000;

@@ -1,0 +1,1 @@
+SELECT count(*) FROM tidings_outbox_held

@@ -1,0 +1,1 @@
+DELETE FROM tidings_outbox_held WHERE position = ?1

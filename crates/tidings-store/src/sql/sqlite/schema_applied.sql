@@ -1,0 +1,1 @@
+INSERT INTO tidings_schema (version) VALUES (?1)

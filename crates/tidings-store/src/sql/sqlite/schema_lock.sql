@@ -1,0 +1,2 @@
+-- The write transaction that migrations run in is the lock.
+SELECT 1

@@ -1,0 +1,45 @@
+//! The SQL of each database, a file per statement.
+
+/// Which database a store is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite, in a file of the service's own.
+    Sqlite,
+    /// PostgreSQL 15 or later.
+    Postgres,
+}
+
+macro_rules! statements {
+    ($($name:ident)+) => {
+        /// One text per statement, by the name of its file.
+        pub(crate) struct Statements {
+            $(pub(crate) $name: &'static str,)+
+        }
+
+        static SQLITE: Statements = Statements {
+            $($name: include_str!(concat!("sql/sqlite/", stringify!($name), ".sql")),)+
+        };
+
+        static POSTGRES: Statements = Statements {
+            $($name: include_str!(concat!("sql/postgres/", stringify!($name), ".sql")),)+
+        };
+    };
+}
+
+statements! {
+    schema_lock schema_table schema_version schema_applied
+    outbox_insert
+    relay_seen relay_gone relays_live
+    slots_claim slots_renew slots_release slots_held
+    backlog_waiting backlog_row backlog_delete backlog_age backlog_count
+    held_put held_due held_next held_drop held_count held_list
+}
+
+impl Statements {
+    pub(crate) fn of(dialect: Dialect) -> &'static Statements {
+        match dialect {
+            Dialect::Sqlite => &SQLITE,
+            Dialect::Postgres => &POSTGRES,
+        }
+    }
+}
