@@ -16,6 +16,7 @@ mod recipes;
 mod release;
 mod secured;
 mod shop_kills;
+mod stores;
 mod storm;
 mod tidings;
 mod tidy;
@@ -36,6 +37,9 @@ usage: cargo xtask COMMAND
   postgres [--until-stdin-closes]
             install PostgreSQL from Debian's package, run an empty one on loopback, print
             `listening HOST:PORT` and `url URL`; Ctrl-C or SIGTERM stops it and removes its data
+  stores [--only WORD]
+            run the tests that need a PostgreSQL on one of their own: those that are ignored and
+            have `postgres` in their path, or WORD instead; fails when none ran
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
             recipes against `tidings broker`; --kafka: the suite against Apache Kafka;
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         "postgres" => postgres::command(rest),
         "secured" => secured::command(rest),
         "shop-kills" => shop_kills::command(rest),
+        "stores" => stores::command(rest),
         "storm" => storm::command(rest),
         "oracle" => oracle::command(rest),
         "tidy" => tidy::command(rest),

@@ -1,7 +1,7 @@
 //! Child processes that end with their owner, and the signals that end us.
 
 use std::io::Read;
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -111,6 +111,18 @@ pub(crate) fn end_requested(stdin_too: bool) -> Outcome<Receiver<&'static str>> 
         Err(_) => tell.send("signals cannot be waited for"),
     });
     Ok(told)
+}
+
+/// Starts a child that those signals end, although they wait here after [`end_requested`].
+///
+/// A child inherits the mask too. Servers set their own; Cargo and the programs that it runs would
+/// hear neither Ctrl-C nor SIGTERM. A signal in the moment of the start ends us without a word.
+pub(crate) fn spawn_endable(command: &mut Command) -> Outcome<Child> {
+    let ends = ends();
+    ends.thread_unblock()?;
+    let child = command.spawn();
+    ends.thread_block()?;
+    Ok(child?)
 }
 
 fn ends() -> SigSet {
