@@ -4,12 +4,11 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::process::{Owned, end_requested, tail};
+use crate::process::{End, Owned, end_requested, tail};
 use crate::{Outcome, place};
 
 mod secured;
@@ -81,19 +80,12 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     if let Some(secured) = kafka.secured() {
         secured.print();
     }
-    loop {
-        match told.recv_timeout(Duration::from_millis(200)) {
-            Ok(why) => {
-                eprintln!("stopping Apache Kafka: {why}");
-                return kafka.stop();
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                if let Some(status) = kafka.process.child().try_wait()? {
-                    return Err(format!("Apache Kafka ended by itself: {status}").into());
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => return kafka.stop(),
+    match kafka.process.end(&told)? {
+        End::Told(why) => {
+            eprintln!("stopping Apache Kafka: {why}");
+            kafka.stop()
         }
+        End::Itself(status) => Err(format!("Apache Kafka ended by itself: {status}").into()),
     }
 }
 

@@ -10,11 +10,13 @@ mod kafka;
 mod load;
 mod oracle;
 mod place;
+mod postgres;
 mod process;
 mod recipes;
 mod release;
 mod secured;
 mod shop_kills;
+mod stores;
 mod storm;
 mod tidings;
 mod tidy;
@@ -32,6 +34,12 @@ usage: cargo xtask COMMAND
             install Apache Kafka from Maven Central, run one node on loopback,
             print `listening HOST:PORT`; Ctrl-C or SIGTERM stops it;
             --secured: with TLS, SASL and ACLs beside, their listeners and users printed too
+  postgres [--until-stdin-closes]
+            install PostgreSQL from Debian's package, run an empty one on loopback, print
+            `listening HOST:PORT` and `url URL`; Ctrl-C or SIGTERM stops it and removes its data
+  stores [--only WORD]
+            run the tests that need a PostgreSQL on one of their own: those that are ignored and
+            have `postgres` in their path, or WORD instead; fails when none ran
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
             recipes against `tidings broker`; --kafka: the suite against Apache Kafka;
@@ -85,8 +93,10 @@ fn main() -> ExitCode {
         "hostile" => release::hostile(rest),
         "faults" => faults::command(rest),
         "kafka" => kafka::command(rest),
+        "postgres" => postgres::command(rest),
         "secured" => secured::command(rest),
         "shop-kills" => shop_kills::command(rest),
+        "stores" => stores::command(rest),
         "storm" => storm::command(rest),
         "oracle" => oracle::command(rest),
         "tidy" => tidy::command(rest),

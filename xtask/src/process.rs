@@ -1,8 +1,8 @@
 //! Child processes that end with their owner, and the signals that end us.
 
 use std::io::Read;
-use std::process::{Child, ExitStatus};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,15 @@ use crate::Outcome;
 /// A child process that is killed when its owner goes away.
 #[derive(Debug)]
 pub(crate) struct Owned(Child);
+
+/// Why a child's time is over.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// We shall end, so it shall too; it still runs.
+    Told(&'static str),
+    /// It ended before anybody asked for it.
+    Itself(ExitStatus),
+}
 
 impl Owned {
     pub(crate) fn new(child: Child) -> Self {
@@ -49,6 +58,22 @@ impl Owned {
         }
     }
 
+    /// Waits until we are told to end ([`end_requested`]) or it ended by itself.
+    pub(crate) fn end(&mut self, told: &Receiver<&'static str>) -> Outcome<End> {
+        loop {
+            match told.recv_timeout(Duration::from_millis(200)) {
+                Ok(why) => return Ok(End::Told(why)),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Ok(End::Told("nobody is left to tell"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(status) = self.0.try_wait()? {
+                return Ok(End::Itself(status));
+            }
+        }
+    }
+
     /// Asks it to end, and ends it when it does not within `limit`.
     pub(crate) fn stop(&mut self, limit: Duration) -> Outcome<ExitStatus> {
         self.signal(Signal::SIGTERM);
@@ -71,10 +96,7 @@ impl Drop for Owned {
 ///
 /// Called before any thread is started, since threads inherit the mask that makes the signals wait.
 pub(crate) fn end_requested(stdin_too: bool) -> Outcome<Receiver<&'static str>> {
-    let mut ends = SigSet::empty();
-    ends.add(Signal::SIGTERM);
-    ends.add(Signal::SIGINT);
-    ends.add(Signal::SIGHUP);
+    let ends = ends();
     ends.thread_block()?;
     let (tell, told) = channel();
     if stdin_too {
@@ -89,6 +111,22 @@ pub(crate) fn end_requested(stdin_too: bool) -> Outcome<Receiver<&'static str>> 
         Err(_) => tell.send("signals cannot be waited for"),
     });
     Ok(told)
+}
+
+/// Starts a child that those signals end, although they wait here after [`end_requested`].
+///
+/// A child inherits the mask too. Servers set their own; Cargo and the programs that it runs would
+/// hear neither Ctrl-C nor SIGTERM. A signal in the moment of the start ends us without a word.
+pub(crate) fn spawn_endable(command: &mut Command) -> Outcome<Child> {
+    let ends = ends();
+    ends.thread_unblock()?;
+    let child = command.spawn();
+    ends.thread_block()?;
+    Ok(child?)
+}
+
+fn ends() -> SigSet {
+    SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])
 }
 
 /// The last `max_bytes` of a log file, for an error message.
