@@ -39,6 +39,23 @@ pub trait Connection: Send + sealed::Sealed {
     -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 }
 
+/// A transaction that the user has begun, in which rows and events commit together: sqlx's own for
+/// SQLite and PostgreSQL, or a [`Session`](crate::Session). A connection without a transaction is
+/// none: there each statement commits by itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transaction that an outbox can write into",
+    label = "not a transaction of sqlx's on SQLite or PostgreSQL",
+    note = "begin one by `pool.begin().await?` and pass `&mut tx`; the features `sqlite` and \
+            `postgres` say for which databases"
+)]
+pub trait Transactional: Send + sealed::Sealed {
+    /// What is under it.
+    type Connection: Connection;
+
+    /// The connection that it is on.
+    fn connection(&mut self) -> &mut Self::Connection;
+}
+
 /// The statements of a connection's database.
 pub(crate) fn statements(connection: &impl Connection) -> &'static Statements {
     Statements::of(connection.dialect())

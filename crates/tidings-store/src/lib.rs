@@ -29,7 +29,7 @@ pub mod slots;
 mod statements;
 mod store;
 
-pub use connection::{Connection, Row, Value};
+pub use connection::{Connection, Row, Transactional, Value};
 pub use error::StoreError;
 pub use headers::{Headers, InvalidHeaders};
 pub use limits::{LEASE, SLOTS};

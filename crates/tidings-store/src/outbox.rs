@@ -7,6 +7,8 @@
 //! never will be. Transactions that publish several keys in opposite orders can deadlock on
 //! PostgreSQL: a retriable error for one of them.
 
+use bytes::Bytes;
+
 use crate::connection::{Connection, Value, statements};
 use crate::error::StoreError;
 use crate::headers;
@@ -26,7 +28,7 @@ pub struct NewRow<'a> {
     /// The record's value.
     pub payload: Option<&'a [u8]>,
     /// The record's headers.
-    pub headers: &'a [(String, Option<Vec<u8>>)],
+    pub headers: &'a [(String, Option<Bytes>)],
 }
 
 /// Writes rows into the connection's transaction. The answer is their positions, in the order of

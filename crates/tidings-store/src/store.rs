@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::Migration;
-use crate::connection::{Connection, Row, Value, sealed};
+use crate::connection::{Connection, Row, Transactional, Value, sealed};
 use crate::error::StoreError;
 use crate::migrations;
 use crate::statements::Dialect;
@@ -202,6 +202,14 @@ impl Session {
 }
 
 impl sealed::Sealed for Session {}
+
+impl Transactional for Session {
+    type Connection = Session;
+
+    fn connection(&mut self) -> &mut Session {
+        self
+    }
+}
 
 macro_rules! delegate {
     ($self:ident, $connection:ident => $call:expr) => {

@@ -28,6 +28,10 @@ pub enum Error {
     /// A topic could not be listed or created.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// The service's database does not do what a store needs.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    #[error(transparent)]
+    Store(#[from] crate::StoreError),
     /// A service cannot start, or had to stop.
     #[error(transparent)]
     Service(Box<dyn std::error::Error + Send + Sync>),
@@ -41,6 +45,8 @@ impl Error {
             Error::Connect(e) => e.is_retryable(),
             Error::Publish(e) => e.is_retryable(),
             Error::Admin(e) => e.is_retryable(),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            Error::Store(e) => e.is_retryable(),
         }
     }
 }
@@ -60,6 +66,8 @@ impl Error {
         };
         match self {
             Error::Config(_) => false,
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            Error::Store(_) => false,
             Error::Connect(error) => connect(error),
             Error::Publish(PublishError::NotAllowed { .. }) => true,
             Error::Publish(PublishError::CreateTopic(error)) => admin(error),

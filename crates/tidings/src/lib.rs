@@ -22,9 +22,13 @@ mod ids;
 mod lanes;
 pub mod link;
 mod metrics;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod outbox;
 pub mod prelude;
 pub mod progress;
 mod publisher;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod relay;
 mod service;
 pub mod telemetry;
 pub mod test;
@@ -41,7 +45,11 @@ pub use handler::{Context, FromEvent, Handler, HandlerArgs, IntoOutcome, Meta, N
 pub use http::HttpError;
 pub use ids::{Derivation, EventId};
 pub use lanes::retry::Retries;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use outbox::{Outbox, OutboxError, Store, StoreError};
 pub use publisher::{Ack, ConnectError, PublishError, Publisher, RawRecord, Receipt};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use relay::Relay;
 pub use service::{CheckError, Service, ServiceError, Snapshot, Stats};
 pub use tidings_macros::{Event, Events};
 pub use time::{InvalidTimestamp, Timestamp};

@@ -15,8 +15,9 @@ use crate::service::Stats;
 
 mod registry;
 
+pub(crate) use registry::Gauge;
 pub(crate) use registry::Registry;
-use registry::{BUCKETS, Counter, Gauge, Histogram, bucket_of};
+use registry::{BUCKETS, Counter, Histogram, bucket_of};
 
 /// The measures of one consumer group of a service.
 pub(crate) struct Meters {

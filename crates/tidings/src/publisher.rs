@@ -27,7 +27,7 @@ mod topics;
 pub use error::{ConnectError, PublishError};
 
 pub(crate) use catcher::Catcher;
-use engine::{Answer, Engine};
+use engine::{Answer, Engine, Lives};
 
 /// Publishes events, and returns when the broker has them.
 ///
@@ -110,13 +110,29 @@ impl Publisher {
 
     /// Connects as these settings say, and tells the link what happens.
     pub(crate) async fn over(settings: &Settings, link: Link) -> crate::Result<Publisher> {
-        let engine = Engine::start(settings, link)?;
+        let engine = Engine::start(settings, link, &[], Lives::Many)?;
         engine.check_connection().await?;
         Ok(Publisher {
             way: Way::Kafka(Arc::new(engine)),
             source: settings.source().map_or_else(program_source, Arc::from),
             causation: None,
         })
+    }
+
+    /// For a relay: nothing is written behind a record that failed. There is no time-out, since
+    /// nobody waits but the rows; after an error (`enable.gapless.guarantee`) this publisher takes
+    /// nothing more, and whoever has looked at what failed makes a new one.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn gapless(settings: &Settings, link: Link) -> crate::Result<Publisher> {
+        const GAPLESS: [(&str, &str); 4] = [
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("enable.gapless.guarantee", "true"),
+            ("message.timeout.ms", "0"),
+        ];
+        let engine = Engine::start(settings, link, &GAPLESS, Lives::One)?;
+        let source = settings.source().map_or_else(program_source, Arc::from);
+        Ok(Publisher { way: Way::Kafka(Arc::new(engine)), source, causation: None })
     }
 
     /// Publishes into a test's list.
@@ -208,6 +224,15 @@ impl Publisher {
         }
     }
 
+    /// Takes a record of any content when there is room; its acknowledgement is a future of its own.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) async fn begin_write(&self, record: RawRecord) -> Result<RawAck, PublishError> {
+        match &self.way {
+            Way::Kafka(engine) => Ok(RawAck(engine.begin_write(record).await?)),
+            Way::Caught(_) => unreachable!("a relay has a broker"),
+        }
+    }
+
     /// Waits until everything taken so far has been answered. Later events wait meanwhile.
     pub async fn flush(&self) {
         if let Way::Kafka(engine) = &self.way {
@@ -242,6 +267,21 @@ pub struct RawRecord {
     pub headers: crate::cloudevents::Headers,
     /// A partition other than the key's.
     pub partition: Option<PartitionId>,
+}
+
+/// The answer to come for a record of any content.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) struct RawAck(oneshot::Receiver<Answer>);
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl RawAck {
+    /// Waits for it.
+    pub(crate) async fn answer(&mut self) -> Result<(), PublishError> {
+        match (&mut self.0).await {
+            Ok(answer) => answer.map(drop).map_err(|error| *error),
+            Err(_) => Err(PublishError::Closed),
+        }
+    }
 }
 
 impl Ack {

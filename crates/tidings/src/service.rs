@@ -13,7 +13,7 @@ pub(crate) mod health;
 pub(crate) mod limits;
 mod run;
 mod stats;
-mod stop;
+pub(crate) mod stop;
 
 pub use check::CheckError;
 pub use run::ServiceError;

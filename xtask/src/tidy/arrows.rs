@@ -22,13 +22,15 @@ const RUNTIMES: &[&str] = &["tokio", "rdkafka", "axum", "sqlx", "reqwest", "hype
 const ROWS: &[Row] = &[
     Row { never: RUNTIMES, ..row("tidings-macros", &[]) },
     Row { never: RUNTIMES, ..row("tidings-log", &[]) },
+    // It knows bytes: no Kafka, no schemas, no service.
+    Row { never: &["rdkafka", "axum", "kafka-protocol"], ..row("tidings-store", &[]) },
     // The broker speaks the protocol itself: no client inside, only in its tests.
     Row { never: &["rdkafka", "sqlx", "axum"], ..row("tidings-broker", &["tidings-log"]) },
     Row {
-        optional: &["tidings-broker"],
+        optional: &["tidings-broker", "tidings-store"],
         tests_may_use: &["tidings-broker"],
         never: &["clap", "sqlx", "kafka-protocol"],
-        ..row("tidings", &["tidings-macros", "tidings-broker"])
+        ..row("tidings", &["tidings-macros", "tidings-broker", "tidings-store"])
     },
     row("tidings-cli", &["tidings", "tidings-broker", "tidings-log", "shop"]),
     // Examples use what a user has: the library.

@@ -2,9 +2,9 @@
 
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{PgConnection, Postgres};
+use sqlx::{PgConnection, Postgres, Transaction};
 
-use super::{Connection, Row, Value, sealed};
+use super::{Connection, Row, Transactional, Value, sealed};
 use crate::statements::Dialect;
 
 impl sealed::Sealed for PgConnection {}
@@ -33,6 +33,16 @@ impl Connection for PgConnection {
 
     async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(self).await.map(drop)
+    }
+}
+
+impl sealed::Sealed for Transaction<'_, Postgres> {}
+
+impl Transactional for Transaction<'_, Postgres> {
+    type Connection = PgConnection;
+
+    fn connection(&mut self) -> &mut PgConnection {
+        self
     }
 }
 

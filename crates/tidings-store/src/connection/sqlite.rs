@@ -2,9 +2,9 @@
 
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{Sqlite, SqliteConnection, Transaction};
 
-use super::{Connection, Row, Value, sealed};
+use super::{Connection, Row, Transactional, Value, sealed};
 use crate::statements::Dialect;
 
 impl sealed::Sealed for SqliteConnection {}
@@ -33,6 +33,16 @@ impl Connection for SqliteConnection {
 
     async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(sql).execute(self).await.map(drop)
+    }
+}
+
+impl sealed::Sealed for Transaction<'_, Sqlite> {}
+
+impl Transactional for Transaction<'_, Sqlite> {
+    type Connection = SqliteConnection;
+
+    fn connection(&mut self) -> &mut SqliteConnection {
+        self
     }
 }
 

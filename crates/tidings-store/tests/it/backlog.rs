@@ -8,8 +8,9 @@ use tidings_store::backlog::{
 use tidings_store::slots::{Holder, Lease};
 use tidings_store::{LEASE, Store};
 
-use crate::ground::{Ground, publish, row};
+use crate::ground::Ground;
 use crate::on_both;
+use crate::rows::{publish, row};
 
 async fn relay(store: &Store) -> (Holder, Vec<Lease>) {
     let holder = Holder::new("relay", LEASE);
@@ -29,7 +30,8 @@ fn values(rows: &[WaitingRow]) -> Vec<String> {
 const LATER: Duration = Duration::from_secs(60);
 
 on_both! {
-    async fn a_read_ends_at_its_rows_and_at_its_bytes(store: Store) {
+    async fn a_read_ends_at_its_rows_and_at_its_bytes(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let (_, leases) = relay(&store).await;
         let large = "x".repeat(1000);
@@ -43,7 +45,8 @@ on_both! {
         assert_eq!(waiting(&store, &[], 10, usize::MAX).await.unwrap(), []);
     }
 
-    async fn acknowledged_rows_go(store: Store) {
+    async fn acknowledged_rows_go(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let (holder, leases) = relay(&store).await;
         publish(&store, &[row("t", Some("a"), "1"), row("t", Some("b"), "2")]).await;
@@ -53,7 +56,8 @@ on_both! {
         assert_eq!(values(&read(&store, &leases).await), [values(&rows)[1].as_str()]);
     }
 
-    async fn a_held_row_holds_what_its_scope_says(store: Store) {
+    async fn a_held_row_holds_what_its_scope_says(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let (holder, leases) = relay(&store).await;
         publish(&store, &[
@@ -97,7 +101,8 @@ on_both! {
         assert_eq!(status(&store).await.unwrap().held, 1);
     }
 
-    async fn a_topic_is_held_whole(store: Store) {
+    async fn a_topic_is_held_whole(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let (holder, leases) = relay(&store).await;
         publish(&store, &[row("missing", Some("a"), "1"), row("there", Some("a"), "2")]).await;
@@ -110,7 +115,8 @@ on_both! {
         assert!(!left.contains(&"3".to_owned()) && left.contains(&"2".to_owned()), "{left:?}");
     }
 
-    async fn who_lost_its_slots_changes_nothing(store: Store) {
+    async fn who_lost_its_slots_changes_nothing(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         publish(&store, &[row("t", Some("a"), "1")]).await;
         // Its lease is over at once: it was stopped, and another one came.

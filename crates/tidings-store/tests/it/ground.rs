@@ -1,12 +1,12 @@
-//! A fresh store per test.
+//! A fresh store per test. The library's tests include this file too.
 
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tempfile::TempDir;
-use tidings_store::outbox::{NewRow, insert};
-use tidings_store::{Connection, Store};
+
+use crate::Store;
 
 /// Where PostgreSQL is.
 const POSTGRES: &str = "TIDINGS_TEST_POSTGRES";
@@ -14,14 +14,18 @@ const POSTGRES: &str = "TIDINGS_TEST_POSTGRES";
 /// An empty store; its database goes with it, or with PostgreSQL.
 pub struct Ground {
     pub store: Store,
+    /// Where it is, for other processes: a file's path or a URL.
+    #[allow(dead_code, reason = "the store's own tests have no other processes")]
+    pub place: String,
     _dir: Option<TempDir>,
 }
 
 impl Ground {
     pub async fn sqlite() -> Ground {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::sqlite(dir.path().join("service.db")).await.unwrap();
-        Ground { store, _dir: Some(dir) }
+        let path = dir.path().join("service.db");
+        let store = Store::sqlite(&path).await.unwrap();
+        Ground { store, place: path.display().to_string(), _dir: Some(dir) }
     }
 
     /// A schema of its own in the server that is named.
@@ -35,57 +39,33 @@ impl Ground {
         let create = format!("DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}");
         let create = sqlx::raw_sql(sqlx::AssertSqlSafe(create));
         create.execute(&first.await.unwrap()).await.unwrap();
-        let options = options.options([("search_path", schema)]);
+        let place = format!("{url}?options[search_path]={schema}");
+        let options = PgConnectOptions::from_str(&place).unwrap();
         let pool = PgPoolOptions::new().max_connections(40).connect_with(options).await.unwrap();
-        Ground { store: Store::from(pool), _dir: None }
+        Ground { store: Store::from(pool), place, _dir: None }
     }
 }
 
 /// A test for each database.
 #[macro_export]
 macro_rules! on_both {
-    ($($(#[$doc:meta])* async fn $name:ident($store:ident: Store) $body:block)+) => {$(
+    ($($(#[$doc:meta])* async fn $name:ident($ground:ident: &Ground) $body:block)+) => {$(
         mod $name {
             use super::*;
 
             $(#[$doc])*
-            async fn run($store: Store) $body
+            async fn run($ground: &Ground) $body
 
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
-                let ground = Ground::sqlite().await;
-                run(ground.store.clone()).await;
+                run(&Ground::sqlite().await).await;
             }
 
             #[tokio::test(flavor = "multi_thread")]
             #[ignore = "needs PostgreSQL: cargo xtask stores"]
             async fn postgres() {
-                run(Ground::postgres().await.store).await;
+                run(&Ground::postgres().await).await;
             }
         }
     )+};
-}
-
-/// A row with a text for its value.
-pub fn row<'a>(topic: &'a str, key: Option<&'a str>, value: &'a str) -> NewRow<'a> {
-    NewRow {
-        id: "01890000-0000-7000-8000-000000000000",
-        topic,
-        key: key.map(str::as_bytes),
-        ty: "com.example.thing.v1",
-        payload: Some(value.as_bytes()),
-        headers: &[],
-    }
-}
-
-/// Publishes rows in a transaction of their own; the answer is their positions.
-pub async fn publish(store: &Store, rows: &[NewRow<'_>]) -> Vec<i64> {
-    let mut session = store.begin().await.unwrap();
-    let positions = publish_in(&mut session, rows).await;
-    session.commit().await.unwrap();
-    positions
-}
-
-pub async fn publish_in(connection: &mut impl Connection, rows: &[NewRow<'_>]) -> Vec<i64> {
-    insert(connection, rows).await.unwrap()
 }

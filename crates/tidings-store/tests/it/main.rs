@@ -6,4 +6,7 @@ mod ground;
 mod migrations;
 mod order;
 mod outbox;
+mod rows;
 mod slots;
+
+use tidings_store::Store;

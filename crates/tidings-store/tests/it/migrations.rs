@@ -1,12 +1,13 @@
 //! Tables come once, and their version is looked at.
 
-use tidings_store::{Store, StoreError};
+use tidings_store::StoreError;
 
 use crate::ground::Ground;
 use crate::on_both;
 
 on_both! {
-    async fn they_are_made_once(store: Store) {
+    async fn they_are_made_once(ground: &Ground) {
+        let store = ground.store.clone();
         let missing = store.require_tables().await.unwrap_err();
         assert!(matches!(missing, StoreError::Version { found: 0, .. }), "{missing}");
         assert!(missing.to_string().contains("`Store::migrate`"), "{missing}");
@@ -19,7 +20,8 @@ on_both! {
         assert_eq!(store.migrations().len(), 1);
     }
 
-    async fn tables_of_a_newer_library_are_left_alone(store: Store) {
+    async fn tables_of_a_newer_library_are_left_alone(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let newer = "INSERT INTO tidings_schema (version) VALUES (99)";
         if let Some(pool) = store.sqlite_pool() {

@@ -8,8 +8,9 @@ use tidings_store::backlog::waiting;
 use tidings_store::slots::Holder;
 use tidings_store::{LEASE, Store};
 
-use crate::ground::{Ground, publish_in, row};
+use crate::ground::Ground;
 use crate::on_both;
+use crate::rows::{publish_in, row};
 
 const WRITERS: usize = 32;
 const ROWS: i64 = 10;
@@ -52,7 +53,8 @@ async fn make_rows(store: &Store) {
 }
 
 on_both! {
-    async fn versions_of_a_row_appear_in_order_and_without_gaps(store: Store) {
+    async fn versions_of_a_row_appear_in_order_and_without_gaps(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         make_rows(&store).await;
         let leases = Holder::new("reader", LEASE).balance(&store).await.unwrap();
@@ -104,7 +106,8 @@ on_both! {
 
     /// Writers of one key that share no row: only the key's lock orders them. Rows come in the order
     /// of their positions, or a reader would publish a later one first.
-    async fn no_row_appears_behind_one_that_was_seen(store: Store) {
+    async fn no_row_appears_behind_one_that_was_seen(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let leases = Holder::new("reader", LEASE).balance(&store).await.unwrap();
         let done = Arc::new(AtomicBool::new(false));

@@ -5,15 +5,17 @@ use tidings_store::outbox::NewRow;
 use tidings_store::slots::{Holder, Lease};
 use tidings_store::{LEASE, Store};
 
-use crate::ground::{Ground, publish, publish_in, row};
+use crate::ground::Ground;
 use crate::on_both;
+use crate::rows::{publish, publish_in, row};
 
 async fn all_slots(store: &Store) -> Vec<Lease> {
     Holder::new("reader", LEASE).balance(store).await.unwrap()
 }
 
 on_both! {
-    async fn a_rollback_takes_the_events_with_it(store: Store) {
+    async fn a_rollback_takes_the_events_with_it(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let leases = all_slots(&store).await;
         let mut session = store.begin().await.unwrap();
@@ -25,14 +27,15 @@ on_both! {
         assert_eq!(values, [b"yes"]);
     }
 
-    async fn what_comes_out_is_what_went_in(store: Store) {
+    async fn what_comes_out_is_what_went_in(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let leases = all_slots(&store).await;
         let headers = vec![
-            ("ce_id".to_owned(), Some(b"1".to_vec())),
-            ("raw".to_owned(), Some(vec![0, 255])),
+            ("ce_id".to_owned(), Some(b"1".as_slice().into())),
+            ("raw".to_owned(), Some(vec![0, 255].into())),
             ("none".to_owned(), None),
-            ("ce_id".to_owned(), Some(Vec::new())),
+            ("ce_id".to_owned(), Some(Vec::new().into())),
         ];
         let keys: [Option<&[u8]>; 4] = [None, Some(b""), Some(&[0, 255]), Some("straße".as_bytes())];
         let payloads: [Option<&[u8]>; 4] = [None, Some(b""), Some(&[0, 1, 2]), Some(b"{}")];
@@ -53,7 +56,8 @@ on_both! {
         }
     }
 
-    async fn within_a_transaction_the_rows_of_a_key_stay_in_order(store: Store) {
+    async fn within_a_transaction_the_rows_of_a_key_stay_in_order(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let leases = all_slots(&store).await;
         let rows = [
@@ -76,7 +80,8 @@ on_both! {
         ]));
     }
 
-    async fn the_status_tells_what_waits_and_for_how_long(store: Store) {
+    async fn the_status_tells_what_waits_and_for_how_long(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let empty = status(&store).await.unwrap();
         assert_eq!((empty.pending, empty.oldest_age_ms, empty.held), (0, None, 0));

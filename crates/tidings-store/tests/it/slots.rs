@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidings_store::slots::{Holder, Lease};
-use tidings_store::{LEASE, SLOTS, Store};
+use tidings_store::{LEASE, SLOTS};
 
 use crate::ground::Ground;
 use crate::on_both;
@@ -13,7 +13,8 @@ fn slots(leases: &[Lease]) -> Vec<i64> {
 }
 
 on_both! {
-    async fn relays_share_and_give_back(store: Store) {
+    async fn relays_share_and_give_back(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let (one, two) = (Holder::new("one", LEASE), Holder::new("two", LEASE));
         let all = one.balance(&store).await.unwrap();
@@ -33,7 +34,8 @@ on_both! {
         assert_eq!(one.balance(&store).await.unwrap().len(), SLOTS as usize);
     }
 
-    async fn a_lease_that_was_not_renewed_is_free(store: Store) {
+    async fn a_lease_that_was_not_renewed_is_free(ground: &Ground) {
+        let store = ground.store.clone();
         store.migrate().await.unwrap();
         let dead = Holder::new("dead", Duration::ZERO);
         let old = dead.balance(&store).await.unwrap();

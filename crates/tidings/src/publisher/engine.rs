@@ -39,6 +39,17 @@ pub(super) struct Engine {
     producer: RwLock<Option<Client>>,
     room: Arc<Semaphore>,
     topics: Topics,
+    lives: Lives,
+}
+
+/// What follows a fatal error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lives {
+    /// A new client takes what comes next: each publish has its own answer.
+    Many,
+    /// Nothing more is taken: what comes next may belong behind what failed.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    One,
 }
 
 /// What error sentences need.
@@ -71,8 +82,17 @@ struct Pending {
 }
 
 impl Engine {
-    pub(super) fn start(settings: &Settings, link: Link) -> Result<Engine, ConnectError> {
+    /// `more` stands above the settings.
+    pub(super) fn start(
+        settings: &Settings,
+        link: Link,
+        more: &[(&str, &str)],
+        lives: Lives,
+    ) -> Result<Engine, ConnectError> {
         let mut config = settings.producer();
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
         Link::tell_all(&mut config);
         let number = |name: &str| settings.client_property(name).and_then(|v| v.parse().ok());
         let facts = Arc::new(Facts {
@@ -87,6 +107,7 @@ impl Engine {
             facts,
             room: Arc::new(Semaphore::new(QUEUE_BYTES as usize)),
             topics: Topics::new(settings),
+            lives,
         })
     }
 
@@ -125,13 +146,19 @@ impl Engine {
         &self,
         record: RawRecord,
     ) -> Result<(PartitionId, Offset), PublishError> {
-        let RawRecord { topic, key, value, headers, partition } = record;
-        let headers = NativeHeaders::of(&headers);
-        let answer = self.enqueue(&topic, partition, key.as_ref(), value.as_ref(), headers).await?;
-        match answer.await {
+        match self.begin_write(record).await?.await {
             Ok(answer) => answer.map_err(|error| *error),
             Err(_) => Err(PublishError::Closed),
         }
+    }
+
+    pub(super) async fn begin_write(
+        &self,
+        record: RawRecord,
+    ) -> Result<oneshot::Receiver<Answer>, PublishError> {
+        let RawRecord { topic, key, value, headers, partition } = record;
+        let headers = NativeHeaders::of(&headers);
+        self.enqueue(&topic, partition, key.as_ref(), value.as_ref(), headers).await
     }
 
     /// All permits at once are there only when nothing is in flight. The semaphore is fair, so what
@@ -205,19 +232,21 @@ impl Engine {
     /// answers then, so nothing is sent twice.
     fn living(&self) -> Result<Client, PublishError> {
         let producer = self.producer();
-        if producer.context().fatal.get().is_none() {
-            return Ok(producer);
+        let Some(fatal) = producer.context().fatal.get() else { return Ok(producer) };
+        let refused = |reason: String| PublishError::Refused {
+            topic: String::new(),
+            bootstrap: self.facts.bootstrap.clone(),
+            reason,
+            retryable: true,
+        };
+        if self.lives != Lives::Many {
+            return Err(refused(fatal.clone()));
         }
         let mut place = self.producer.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = place.as_ref().filter(|p| p.context().fatal.get().is_none()) {
             return Ok(Arc::clone(other));
         }
-        let new = create(&self.config, &self.facts).map_err(|e| PublishError::Refused {
-            topic: String::new(),
-            bootstrap: self.facts.bootstrap.clone(),
-            reason: e.to_string(),
-            retryable: true,
-        })?;
+        let new = create(&self.config, &self.facts).map_err(|e| refused(e.to_string()))?;
         Ok(Arc::clone(place.insert(new)))
     }
 }

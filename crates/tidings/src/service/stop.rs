@@ -5,7 +5,7 @@ use tokio::signal;
 
 /// Done at the first SIGTERM or Ctrl-C. From then on a second one ends the process with the exit
 /// code of an interrupted one (130).
-pub(super) async fn signal() {
+pub(crate) async fn signal() {
     next().await;
     tracing::info!("stopping: finishing what runs; a second signal ends at once");
     tokio::spawn(async {

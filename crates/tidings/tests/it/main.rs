@@ -4,8 +4,13 @@
 mod broker;
 mod embedded_broker;
 mod examples;
+#[path = "../../../tidings-store/tests/it/ground.rs"]
+mod ground;
 mod mistakes;
 #[path = "../../../tidings-broker/tests/it/support/named.rs"]
 mod named;
+mod outbox;
 mod publishing;
 mod services;
+
+use tidings::Store;

@@ -1,0 +1,203 @@
+//! The outbox: events in the same transaction as the rows that they tell of, in any code that has a
+//! transaction: an HTTP request, a job, a migration. Either both are there or neither; a
+//! [`Relay`](crate::Relay) publishes them afterwards. Behind the features `sqlite` and `postgres`.
+//!
+//! The tables are the crate `tidings-store`'s; [`Store`] opens them, [`Store::migrate`] makes them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tidings_store::outbox::{NewRow, insert};
+use tokio::sync::Notify;
+use uuid::{Builder, Uuid};
+
+use crate::cloudevents::{CloudEvent, Headers};
+use crate::events::{DraftError, Events, IntoEvents, Ready, Stamp};
+use crate::ids::EventId;
+use crate::time::Timestamp;
+use crate::trace;
+
+pub use tidings_store::backlog::{HeldRow, Status};
+pub use tidings_store::{
+    Dialect, LEASE, Migration, SLOTS, Session, Store, StoreError, Transactional,
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What an event may have in the outbox: what the client publishes at most (`message.max.bytes`),
+/// less the record's framing. A larger one would wait for ever and hold its key, so the transaction
+/// learns it.
+pub const EVENT_MAX_BYTES: usize = 1_048_588 - 512;
+
+/// Two length fields of a header.
+const HEADER_LENGTHS_BYTES: usize = 10;
+
+/// Writes events into the user's transactions.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// use tidings::{Event, Outbox, Store};
+/// # #[derive(Event, Serialize, Deserialize)]
+/// # #[event(type = "com.example.order.placed", version = 1, topic = "orders", key = order_id)]
+/// # struct OrderPlaced { order_id: String }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = Store::sqlite("orders.db").await?;
+/// store.migrate().await?; // the outbox's tables, beside the service's own
+/// let outbox = Outbox::new("/orders");
+///
+/// let mut tx = store.sqlite_pool().expect("opened as SQLite").begin().await?;
+/// sqlx::query("insert into orders (id) values (?)").bind("1042").execute(&mut *tx).await?;
+/// outbox.publish(&mut tx, OrderPlaced { order_id: "1042".into() }).await?; // a row, no network
+/// tx.commit().await?;
+/// # Ok(()) }
+/// ```
+///
+/// **Delivery.** Committed means: published at least once, whatever dies. Rolled back means: never.
+///
+/// **Order.** The first copies of a key's events appear on its topic in the order in which their
+/// transactions committed; there is no order among keys, and none among events without a key.
+/// On PostgreSQL transactions that publish the same key wait for each other until they end; those
+/// that publish several keys in opposite orders, by several calls, can deadlock, which is a
+/// retriable error for one of them.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    source: Arc<str>,
+    bell: Arc<Notify>,
+}
+
+/// What was written, for those who want to find it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    ids: Vec<EventId>,
+}
+
+/// Why events cannot be written into a transaction. It should be rolled back then: on PostgreSQL it
+/// cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutboxError {
+    /// The event itself is at fault.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// More than can be published.
+    #[error(
+        "the event for {topic} has {size_bytes} bytes, more than the {EVENT_MAX_BYTES} that can be \
+         published: put large data elsewhere and publish where it is"
+    )]
+    TooLarge {
+        /// The topic.
+        topic: String,
+        /// Key, value and headers.
+        size_bytes: usize,
+    },
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OutboxError {
+    /// Can the same transaction succeed, done again with nothing changed?
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, OutboxError::Store(error) if error.is_retryable())
+    }
+}
+
+impl Outbox {
+    /// An outbox whose events come from this source: a URI reference, `/service` by habit.
+    pub fn new(source: impl Into<String>) -> Outbox {
+        Outbox { source: source.into().into(), bell: Arc::default() }
+    }
+
+    /// Writes events into the transaction: an event, a [`Draft`](crate::Draft), or several at once.
+    /// They get their ids and times now, and are published after the commit.
+    ///
+    /// Dropping the future before it is done may leave some of them in the transaction: roll back.
+    pub async fn publish<T: Transactional>(
+        &self,
+        tx: &mut T,
+        events: impl IntoEvents,
+    ) -> Result<Written, OutboxError> {
+        let mut all = Events::new();
+        events.push_into(&mut all);
+        let trace = trace::current();
+        let now = Timestamp::now();
+        let stamp = Stamp { source: &self.source, now, causation: None, trace: trace.as_ref() };
+        let ready: Result<Vec<Ready>, DraftError> =
+            all.into_iter().map(|draft| draft.stamp(&stamp)).collect();
+        let prepared: Result<Vec<Prepared>, OutboxError> =
+            ready?.into_iter().map(Prepared::of).collect();
+        let prepared = prepared?;
+        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).collect();
+        insert(tx.connection(), &rows).await?;
+        // It cannot be seen before the commit, which nobody tells us of: the relay looks soon, and
+        // again a little later.
+        self.bell.notify_one();
+        Ok(Written { ids: prepared.into_iter().map(|prepared| prepared.ready.event.id).collect() })
+    }
+
+    /// What a relay in the same process listens to.
+    pub(crate) fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+}
+
+impl Written {
+    /// The ids of the events, in the order in which they were given.
+    pub fn ids(&self) -> &[EventId] {
+        &self.ids
+    }
+}
+
+/// An event with what its row needs beside it.
+struct Prepared {
+    ready: Ready,
+    row_id: String,
+    headers: Headers,
+}
+
+impl Prepared {
+    fn of(ready: Ready) -> Result<Prepared, OutboxError> {
+        let headers = ready.event.to_headers();
+        let of_headers: usize = headers
+            .iter()
+            .map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len))
+            .map(|bytes| bytes + HEADER_LENGTHS_BYTES)
+            .sum();
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let size_bytes = length(&ready.key) + length(&ready.event.data) + of_headers;
+        if size_bytes > EVENT_MAX_BYTES {
+            let topic = ready.topic.into_owned();
+            return Err(OutboxError::TooLarge { topic, size_bytes });
+        }
+        Ok(Prepared { row_id: row_id(&ready.event), headers, ready })
+    }
+
+    fn row(&self) -> NewRow<'_> {
+        NewRow {
+            id: &self.row_id,
+            topic: &self.ready.topic,
+            key: self.ready.key.as_deref(),
+            ty: &self.ready.event.ty,
+            payload: self.ready.event.data.as_deref(),
+            headers: &self.headers,
+        }
+    }
+}
+
+/// The table's id is a UUID, as Debezium's users expect. Ours are; somebody else's id becomes one
+/// that is always the same (UUIDv8, from SHA-256 over source, a zero byte and id). The event's own id
+/// stands in its headers.
+fn row_id(event: &CloudEvent) -> String {
+    if let Ok(uuid) = Uuid::try_parse(event.id.as_str()) {
+        return uuid.hyphenated().to_string();
+    }
+    let mut hash = Sha256::new();
+    hash.update(event.source.as_bytes());
+    hash.update([0]);
+    hash.update(event.id.as_str().as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string()
+}

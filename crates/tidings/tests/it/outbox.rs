@@ -1,0 +1,6 @@
+//! Outbox and relay against a broker: what commits is published, in order, and nothing else.
+
+mod held;
+mod processes;
+mod relaying;
+mod rig;

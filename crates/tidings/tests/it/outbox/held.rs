@@ -1,0 +1,101 @@
+//! What cannot be published waits in its order, with its reason; everything else goes on.
+
+use tidings::admin::Admin;
+use tidings::config::Settings;
+use tidings::{Draft, Outbox, Store};
+use tidings_store::backlog;
+
+use super::rig::{changed, on_topic, publish, relay, until, until_empty};
+use crate::broker::Broker;
+use crate::ground::Ground;
+use crate::on_both;
+
+/// Settings that create no topics.
+fn settings(broker: &Broker) -> Settings {
+    Settings::new(broker.bootstrap()).unwrap()
+}
+
+async fn delete(store: &Store, position: i64) {
+    const DELETE: &str = "DELETE FROM tidings_outbox WHERE position = $1";
+    if let Some(pool) = store.sqlite_pool() {
+        sqlx::query(DELETE).bind(position).execute(pool).await.unwrap();
+    } else if let Some(pool) = store.postgres_pool() {
+        sqlx::query(DELETE).bind(position).execute(pool).await.unwrap();
+    }
+}
+
+/// An event of some 20,000 bytes.
+fn large(row: &str, version: i64) -> Draft {
+    Draft::of(changed(row, version)).header("ballast", vec![b'x'; 20_000])
+}
+
+on_both! {
+    /// The topic takes less than the client: only the broker can say so.
+    async fn an_event_too_large_for_its_topic_holds_its_key_alone(ground: &Ground) {
+        let broker = Broker::start().await;
+        let small = [("max.message.bytes", "10000")];
+        broker.admin().unwrap().create("changes", 2, &small).await.unwrap();
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let outbox = Outbox::new("/test");
+        let running = relay(store, settings(&broker), &outbox);
+        publish(store, &outbox, changed("bad", 1), true).await;
+        publish(store, &outbox, large("bad", 2), true).await;
+        for n in 3..6 {
+            publish(store, &outbox, changed("bad", n), true).await;
+            publish(store, &outbox, changed("good", n), true).await;
+        }
+        publish(store, &outbox, large("", 6).no_key(), true).await;
+        let status = until(store, "down to what is held", |s| s.pending == 5 && s.held == 2).await;
+        assert!(status.oldest_age_ms.is_some());
+        let held = backlog::held(store, 10).await.unwrap();
+        let scopes: Vec<&str> = held.iter().map(|held| held.scope.as_str()).collect();
+        assert_eq!(scopes, ["key", "row"]);
+        let cause = &held[0].cause;
+        assert!(cause.contains("refused an event") && cause.contains("max.message.bytes"), "{cause}");
+        let found = on_topic(settings(&broker), "changes").await;
+        assert_eq!((&found["good"], &found["bad"]), (&vec![3, 4, 5], &vec![1]));
+
+        // Somebody gives up on them: what waited behind goes on, in order.
+        for held in held {
+            delete(store, held.position).await;
+        }
+        until_empty(store).await;
+        until(store, "free", |status| status.held == 0).await;
+        running.stop().await;
+        let found = on_topic(settings(&broker), "changes").await;
+        assert_eq!(found["bad"], [1, 3, 4, 5]);
+        broker.stop().await;
+    }
+
+    async fn a_missing_topic_is_held_whole_until_it_is_there(ground: &Ground) {
+        let broker = Broker::start().await;
+        let admin = Admin::new(&settings(&broker)).unwrap();
+        admin.create("changes", 2, &[]).await.unwrap();
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let outbox = Outbox::new("/test");
+        let running = relay(store, settings(&broker), &outbox);
+        for n in 0..40 {
+            let event = Draft::of(changed(n % 5, n)).topic("not.there");
+            publish(store, &outbox, event, true).await;
+            publish(store, &outbox, changed(n % 5, n), true).await;
+        }
+        until(store, "down to the missing topic", |status| status.pending == 40).await;
+        let held = backlog::held(store, 100).await.unwrap();
+        // Once per slot, of which five keys have five at most.
+        assert!((1..=5).contains(&held.len()), "{held:?}");
+        assert!(held.iter().all(|held| held.scope == "topic" && held.topic == "not.there"));
+        assert!(held[0].cause.contains("tidings topic create"), "{}", held[0].cause);
+        let found = on_topic(settings(&broker), "changes").await;
+        assert_eq!(found.values().map(Vec::len).sum::<usize>(), 40);
+
+        admin.create("not.there", 3, &[]).await.unwrap();
+        until_empty(store).await;
+        running.stop().await;
+        let found = on_topic(settings(&broker), "not.there").await;
+        assert_eq!(found.values().map(Vec::len).sum::<usize>(), 40);
+        assert!(found.values().all(|versions| versions.is_sorted()), "{found:?}");
+        broker.stop().await;
+    }
+}
