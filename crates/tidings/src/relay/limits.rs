@@ -12,6 +12,10 @@ pub(super) const ROUND_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Held rows that are tried in one round, one after the other.
 pub(super) const DUE_MAX_ROWS: usize = 16;
 
+/// After a record failed, how long the answers to the others of its round are waited for. They were
+/// sent before; what has no answer by then is published again.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
+
 /// How soon a renewal that failed is tried again.
 pub(super) const RENEW_AGAIN: Duration = Duration::from_millis(500);
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::limits::{
     DUE_MAX_ROWS, HOLD_FIRST, HOLD_MAX, LEASE_MARGIN, RENEW_AGAIN, ROUND_MAX_BYTES, ROUND_MAX_ROWS,
+    SETTLE,
 };
 use super::still;
 use super::topics::Topics;
@@ -186,11 +187,20 @@ impl Courier {
                 }
             }
         }
+        // A client that failed may keep records without ever saying what became of them.
+        let mut settled_by = None;
         for (row, mut ack) in under_way {
-            match self.answer(&mut ack).await {
-                Ok(()) => outcome.acknowledged.push(row.position),
-                Err(_) => outcome.unsettled.push(row),
+            let answer = self.answer(&mut ack);
+            let published = match settled_by {
+                None => answer.await.is_ok(),
+                Some(end) => matches!(tokio::time::timeout_at(end, answer).await, Ok(Ok(()))),
+            };
+            if published {
+                outcome.acknowledged.push(row.position);
+                continue;
             }
+            settled_by.get_or_insert_with(|| tokio::time::Instant::now() + SETTLE);
+            outcome.unsettled.push(row);
         }
         outcome.unsettled.sort_by_key(|row| row.position);
         outcome
