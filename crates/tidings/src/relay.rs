@@ -28,7 +28,9 @@ mod limits;
 mod round;
 mod topics;
 
-use limits::{AWAY_FIRST, AWAY_MAX, IDLE_LOOK, LEASE_MARGIN, SOON_FIRST, SOON_MAX, STOP_DRAIN};
+use limits::{
+    AWAY_FIRST, AWAY_MAX, DEAF_LOOK, IDLE_LOOK, LEASE_MARGIN, SOON_FIRST, SOON_MAX, STOP_DRAIN,
+};
 use round::Courier;
 
 /// Publishes an outbox: run one, or one in each instance of the service.
@@ -62,14 +64,15 @@ pub struct Relay {
     name: String,
     store: Store,
     settings: Option<Settings>,
-    bell: Arc<Notify>,
+    /// Of the outbox in the same process, if there is one.
+    bell: Option<Arc<Notify>>,
     lease: Duration,
 }
 
 impl Relay {
     /// A relay of the service of this name, which its metrics carry, over the service's store.
     pub fn new(name: impl Into<String>, store: Store) -> Relay {
-        Relay { name: name.into(), store, settings: None, bell: Arc::default(), lease: LEASE }
+        Relay { name: name.into(), store, settings: None, bell: None, lease: LEASE }
     }
 
     /// Settings from elsewhere than `tidings.toml` and the environment.
@@ -78,10 +81,10 @@ impl Relay {
         self
     }
 
-    /// Looks as soon as this outbox is written into, in the same process. Without it the table is
-    /// looked at ten times a second.
+    /// Looks as soon as this outbox is written into, in the same process. It then looks
+    /// twice a second when nobody rings, without this ten times.
     pub fn woken_by(mut self, outbox: &Outbox) -> Relay {
-        self.bell = outbox.bell();
+        self.bell = Some(outbox.bell());
         self
     }
 
@@ -127,7 +130,8 @@ impl Relay {
         stats.health().enter(Phase::Running);
         let mut run = Run {
             courier,
-            bell: self.bell,
+            idle_look: if self.bell.is_some() { IDLE_LOOK } else { DEAF_LOOK },
+            bell: self.bell.unwrap_or_default(),
             stopping: Arc::default(),
             measures: Measures::new(&registry),
             stats,
@@ -158,6 +162,7 @@ impl Relay {
 struct Run {
     courier: Courier,
     bell: Arc<Notify>,
+    idle_look: Duration,
     stopping: Arc<AtomicBool>,
     measures: Measures,
     stats: Stats,
@@ -188,7 +193,7 @@ impl Run {
                 continue;
             }
             // After a ring the row may not be visible yet: some more looks, less and less often.
-            let wait = soon.unwrap_or(IDLE_LOOK);
+            let wait = soon.unwrap_or(self.idle_look);
             soon = soon.map(|wait| wait * 2).filter(|wait| *wait <= SOON_MAX);
             tokio::select! {
                 () = self.bell.notified() => soon = Some(SOON_FIRST),

@@ -23,8 +23,12 @@ pub(super) const RENEW_AGAIN: Duration = Duration::from_millis(500);
 /// written just before must have arrived by then.
 pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
-/// How often an idle relay looks at the table when nobody rings: a look costs an index probe.
-pub(super) const IDLE_LOOK: Duration = Duration::from_millis(100);
+/// How often an idle relay looks at the table when nobody rings: others may write into it, and a
+/// transaction may take long after it rang. A look costs an index probe.
+pub(super) const IDLE_LOOK: Duration = Duration::from_millis(500);
+
+/// The same for a relay that listens to no outbox in its process.
+pub(super) const DEAF_LOOK: Duration = Duration::from_millis(100);
 
 /// After a ring, the time until the next look, doubled each time: the commit comes a moment later.
 pub(super) const SOON_FIRST: Duration = Duration::from_millis(1);
