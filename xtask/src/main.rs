@@ -37,7 +37,7 @@ usage: cargo xtask COMMAND
   postgres [--until-stdin-closes]
             install PostgreSQL from Debian's package, run an empty one on loopback, print
             `listening HOST:PORT` and `url URL`; Ctrl-C or SIGTERM stops it and removes its data
-  stores [--only WORD]
+  stores [--kafka] [--only WORD]
             run the tests that need a PostgreSQL on one of their own: those that are ignored and
             have `postgres` in their path, or WORD instead; fails when none ran
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...

@@ -1,4 +1,5 @@
-//! The tests that need a PostgreSQL, on one of their own. They are `#[ignore]`d, since
+//! The tests that need a PostgreSQL, on one of their own; on the embedded broker, then those that
+//! ask a broker on Apache Kafka too. They are `#[ignore]`d, since
 //! `cargo test` alone has none, so this has to notice when nobody asked for them.
 
 use std::io::{BufRead, BufReader};
@@ -7,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
+use crate::kafka::{self, Kafka};
 use crate::postgres::Postgres;
 use crate::process::{End, Owned, end_requested, spawn_endable};
 use crate::{Outcome, place};
@@ -15,24 +17,37 @@ use crate::{Outcome, place};
 const FILTER: &str = "postgres";
 /// Where the tests find the server.
 const URL: &str = "TIDINGS_TEST_POSTGRES";
+/// Where they find a broker other than an embedded one.
+const BOOTSTRAP: &str = "TIDINGS_TEST_BOOTSTRAP";
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// `cargo xtask stores`.
 pub(crate) fn command(words: &[String]) -> Outcome {
     let mut filter = FILTER.to_owned();
+    let mut on_kafka = false;
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
+            "--kafka" => on_kafka = true,
             "--only" => filter.clone_from(words.next().ok_or("--only needs a value")?),
             other => return Err(format!("`stores` does not know {other}").into()),
         }
     }
     let told = end_requested(false)?;
+    let mut kafka = match on_kafka {
+        true => Some(Kafka::start(&kafka::Options { heap_mb: 512, ..kafka::Options::default() })?),
+        false => None,
+    };
     let postgres = Postgres::start()?;
-    let ran = tests(&postgres.url(), &filter, &told);
+    let bootstrap = kafka.as_ref().map(Kafka::bootstrap);
+    let ran = tests(&postgres.url(), bootstrap.as_deref(), &filter, &told);
+    if let Some(kafka) = &mut kafka {
+        kafka.stop()?;
+    }
     match (ran, postgres.stop()) {
         (Ok(passed), Ok(())) => {
-            println!("stores: {passed} passed on PostgreSQL");
+            let broker = if on_kafka { "Apache Kafka" } else { "the embedded broker" };
+            println!("stores: {passed} passed on PostgreSQL and {broker}");
             Ok(())
         }
         (Err(failed), Err(stopped)) => Err(format!("{failed}; {stopped}").into()),
@@ -41,12 +56,25 @@ pub(crate) fn command(words: &[String]) -> Outcome {
 }
 
 /// Runs them and says how many passed: one at least.
-fn tests(url: &str, filter: &str, told: &Receiver<&'static str>) -> Outcome<usize> {
+fn tests(
+    url: &str,
+    bootstrap: Option<&str>,
+    filter: &str,
+    told: &Receiver<&'static str>,
+) -> Outcome<usize> {
+    // The library's tests are those that take a broker by name; the store's have none.
+    let packages: &[&str] = match bootstrap {
+        Some(_) => &["--package", "tidings"],
+        None => &["--workspace"],
+    };
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .current_dir(place::root())
-        .args(["test", "--workspace", "--locked", "--", "--ignored", filter])
+        .arg("test")
+        .args(packages)
+        .args(["--locked", "--", "--ignored", filter])
         .env(URL, url)
+        .envs(bootstrap.map(|bootstrap| (BOOTSTRAP, bootstrap)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut cargo = spawn_endable(&mut cargo)?;

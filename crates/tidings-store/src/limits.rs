@@ -7,8 +7,8 @@ use std::time::Duration;
 /// their slot, so another number needs a migration.
 pub const SLOTS: i64 = 16;
 
-/// How long a relay may publish a slot without renewing its lease. It is renewed at a third of this,
-/// so two failures in a row are bridged; after a crash the slot's events wait for this long.
+/// How long a relay may publish a slot without renewing its lease. It is renewed at a third of
+/// this, so two failures in a row are bridged; after a crash the slot's events wait for this long.
 pub const LEASE: Duration = Duration::from_secs(15);
 
 /// Connections of a pool that the store opens by itself. Relay and handlers wait for Kafka most of

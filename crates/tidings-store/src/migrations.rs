@@ -1,5 +1,5 @@
-//! The tables' history: scripts that are applied once each, in order. They have a table of their own
-//! (`tidings_schema`), so that they never meet the user's migrations.
+//! The tables' history: scripts that are applied once each, in order. They have a table of their
+//! own (`tidings_schema`), so that they never meet the user's migrations.
 
 use crate::connection::{Connection, statements};
 use crate::error::StoreError;

@@ -1,5 +1,5 @@
-//! The outbox: events as rows of the transaction that they belong to. The transaction is the user's,
-//! with whatever else it writes; either all of it is there or nothing.
+//! The outbox: events as rows of the transaction that they belong to. The transaction is the
+//! user's, with whatever else it writes; either all of it is there or nothing.
 //!
 //! **Order.** Within a key, positions are in the order of commits. PostgreSQL takes the key's lock
 //! before the position, in one statement, and holds it until the transaction ends; SQLite has one

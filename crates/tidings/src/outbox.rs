@@ -187,8 +187,8 @@ impl Prepared {
 }
 
 /// The table's id is a UUID, as Debezium's users expect. Ours are; somebody else's id becomes one
-/// that is always the same (UUIDv8, from SHA-256 over source, a zero byte and id). The event's own id
-/// stands in its headers.
+/// that is always the same (UUIDv8, from SHA-256 over source, a zero byte and id). The event's own
+/// id stands in its headers.
 fn row_id(event: &CloudEvent) -> String {
     if let Ok(uuid) = Uuid::try_parse(event.id.as_str()) {
         return uuid.hyphenated().to_string();

@@ -224,7 +224,7 @@ impl Publisher {
         }
     }
 
-    /// Takes a record of any content when there is room; its acknowledgement is a future of its own.
+    /// Takes a record of any content when there is room; its acknowledgement comes by itself.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) async fn begin_write(&self, record: RawRecord) -> Result<RawAck, PublishError> {
         match &self.way {

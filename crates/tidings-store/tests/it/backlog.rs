@@ -69,7 +69,8 @@ on_both! {
             row("t", None, "no key, good"),
         ]).await;
         let rows = read(&store, &leases).await;
-        let find = |value: &str| rows.iter().find(|row| values(&[(*row).clone()]) == [value]).unwrap();
+        let is = |row: &WaitingRow, value: &str| row.payload.as_deref() == Some(value.as_bytes());
+        let find = |value: &str| rows.iter().find(|row| is(row, value)).unwrap();
         let put = async |value: &str, scope| {
             hold(&store, &holder, &leases, find(value), scope, "too large", LATER).await.unwrap();
         };

@@ -104,8 +104,8 @@ on_both! {
         assert!(looks > 1, "the reader looked while they wrote");
     }
 
-    /// Writers of one key that share no row: only the key's lock orders them. Rows come in the order
-    /// of their positions, or a reader would publish a later one first.
+    /// Writers of one key that share no row: only the key's lock orders them. Rows come in the
+    /// order of their positions, or a reader would publish a later one first.
     async fn no_row_appears_behind_one_that_was_seen(ground: &Ground) {
         let store = ground.store.clone();
         store.migrate().await.unwrap();

@@ -37,7 +37,8 @@ on_both! {
             ("none".to_owned(), None),
             ("ce_id".to_owned(), Some(Vec::new().into())),
         ];
-        let keys: [Option<&[u8]>; 4] = [None, Some(b""), Some(&[0, 255]), Some("straße".as_bytes())];
+        let keys: [Option<&[u8]>; 4] =
+            [None, Some(b""), Some(&[0, 255]), Some("straße".as_bytes())];
         let payloads: [Option<&[u8]>; 4] = [None, Some(b""), Some(&[0, 1, 2]), Some(b"{}")];
         let rows: Vec<NewRow<'_>> = keys
             .into_iter()

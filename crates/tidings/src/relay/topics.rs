@@ -18,8 +18,8 @@ impl Topics {
         Topics { admin, create, known: HashMap::new() }
     }
 
-    /// Those that records cannot go to, with the reason. A broker that cannot be asked is no reason:
-    /// the records wait for it as well.
+    /// Those that records cannot go to, with the reason. A broker that cannot be asked is no
+    /// reason: the records wait for it as well.
     pub(super) async fn refused<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a str>,

@@ -37,6 +37,7 @@ examples! {
     retries_and_dead_letters: "04_retries_and_dead_letters",
     events_of_others: "05_events_of_others",
     testing: "06_testing",
+    outbox: "07_outbox",
 }
 
 async fn prints_what_it_should(name: &str, expected: &str) {

@@ -1,9 +1,10 @@
-//! A broker that is away, and a transaction that takes its time: neither loses anything, and neither
-//! holds up more than it has to.
+//! A broker that is away, and a transaction that takes its time: neither loses anything, and
+//! neither holds up more than it has to.
 
 use std::time::Duration;
 
 use tidings::config::{Origin, Settings};
+use tidings::outbox::Status;
 use tidings::{Outbox, Relay};
 use tidings_broker::{Broker, Config};
 
@@ -46,7 +47,8 @@ on_both! {
 
         publish_all(50, 100).await;
         // Longer than a lease, with requests under way: they are renewed.
-        let _ = until(store, "old", |status| status.oldest_age_ms.is_some_and(|ms| ms > 4_000)).await;
+        let is_old = |status: &Status| status.oldest_age_ms.is_some_and(|ms| ms > 4_000);
+        until(store, "old", is_old).await;
         let again = Config { listen: address.parse().unwrap(), ..Config::at(&data) };
         let broker = Broker::start(again).await.unwrap();
         publish_all(100, 150).await;
