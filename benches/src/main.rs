@@ -7,6 +7,7 @@ mod consume;
 mod echo;
 mod latency;
 mod null_broker;
+mod outbox;
 mod payload;
 mod plain_sender;
 mod produce;
@@ -67,6 +68,12 @@ enum Command {
     Handle(service::handle::Arguments),
     /// Publish by the library or by rdkafka's own producers
     Publish(service::publish::Arguments),
+    /// Commit business rows with and without an event beside them
+    OutboxWrite(outbox::write::Arguments),
+    /// Publish a backlog by a relay
+    OutboxDrain(outbox::drain::Arguments),
+    /// Time from a commit to the consumer
+    OutboxLatency(outbox::latency::Arguments),
     /// Handle slowly, many keys at once, and compare with the ideal schedule
     Keyed(service::keyed::Arguments),
 }
@@ -89,6 +96,9 @@ fn main() -> ExitCode {
         Command::Read(arguments) => service::read::run(&load.bootstrap, arguments),
         Command::Handle(arguments) => service::handle::run(&load.bootstrap, arguments),
         Command::Publish(arguments) => service::publish::run(&load.bootstrap, arguments),
+        Command::OutboxWrite(arguments) => outbox::write::run(arguments),
+        Command::OutboxDrain(arguments) => outbox::drain::run(&load.bootstrap, arguments),
+        Command::OutboxLatency(arguments) => outbox::latency::run(&load.bootstrap, arguments),
         Command::Keyed(arguments) => service::keyed::run(&load.bootstrap, arguments),
     };
     match outcome {

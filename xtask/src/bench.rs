@@ -10,6 +10,7 @@ mod framework;
 mod keyed;
 mod latency;
 mod length;
+mod outbox;
 mod page;
 mod proc;
 mod produce;
@@ -62,6 +63,9 @@ const ROWS: &[Row] = &[
     Row { name: "B4", what: "one request in flight", run: round_trip::run },
     Row { name: "B5", what: "consume", run: consume::run },
     Row { name: "B7", what: "latency end to end", run: latency::run },
+    Row { name: "B9", what: "a transaction with an event beside it", run: outbox::write },
+    Row { name: "B10", what: "an outbox drained", run: outbox::drain },
+    Row { name: "B11", what: "from commit to consumer", run: outbox::latency },
     Row { name: "B12", what: "the library beside a bare client", run: framework::run },
     Row { name: "B13", what: "keyed parallelism", run: keyed::run },
     Row { name: "B17", what: "footprint", run: footprint::run },
