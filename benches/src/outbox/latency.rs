@@ -50,7 +50,10 @@ pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
             By::Relay => relay.woken_by(&outbox),
             By::Polling => relay,
         };
-        let relay = tokio::spawn(relay.run());
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let relay = tokio::spawn(relay.run_until(async {
+            let _ended = stopped.await;
+        }));
         let count = u64::from(arguments.rate * arguments.seconds);
         let seen = {
             let bootstrap = bootstrap.to_owned();
@@ -70,7 +73,9 @@ pub(crate) fn run(bootstrap: &str, arguments: &Arguments) -> Outcome<Value> {
             committed.push(Instant::now());
         }
         let seen = seen.join().map_err(|_| "the consumer broke")??;
-        relay.abort();
+        // It gives its slots back: the next run must not wait for its leases.
+        drop(stop);
+        relay.await??;
         let mut spread = Spread::new()?;
         for (at, committed) in committed.iter().enumerate() {
             let received = seen[WARM_UP as usize + at].ok_or("an event did not arrive")?;

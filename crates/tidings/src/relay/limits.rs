@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Rows of one round: enough that reading and deleting cost little per row, and a fraction of a
 /// second's work for a broker, so that a round ends long before a lease does.
-pub(super) const ROUND_MAX_ROWS: usize = 1000;
+pub(super) const ROUND_MAX_ROWS: usize = 4000;
 
 /// Bytes of one round, all in memory at once.
 pub(super) const ROUND_MAX_BYTES: usize = 8 * 1024 * 1024;
