@@ -8,6 +8,7 @@ mod faults;
 mod fuzz;
 mod kafka;
 mod load;
+mod maven;
 mod oracle;
 mod place;
 mod postgres;
