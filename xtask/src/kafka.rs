@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::process::{End, Owned, end_requested, tail};
-use crate::{Outcome, place};
+use crate::{Outcome, maven, place};
 
 mod secured;
 
@@ -220,32 +220,7 @@ impl Kafka {
 /// The directory of jars, filled by Maven on first use.
 pub(crate) fn install() -> Outcome<PathBuf> {
     need("java", "-version", "openjdk-17-jre-headless")?;
-    let home = place::target().join("kafka");
-    let jars = home.join("lib-4.3.1");
-    if jars.is_dir() {
-        return Ok(jars);
-    }
-    need("mvn", "-version", "maven")?;
-    fs::create_dir_all(&home)?;
-    let partial = home.join(format!("lib-partial-{}", std::process::id()));
-    eprintln!("fetching Apache Kafka 4.3.1 from Maven Central (about 54 MB)");
-    let fetched = Command::new("mvn")
-        .args(["-q", "-B", "-f"])
-        .arg(place::root().join("xtask/kafka/pom.xml"))
-        .arg("dependency:copy-dependencies")
-        .arg(format!("-DoutputDirectory={}", partial.display()))
-        .stdout(std::io::stderr())
-        .status()?;
-    if !fetched.success() {
-        return Err("Maven could not fetch Apache Kafka; its words stand above".into());
-    }
-    // A rename makes the install whole or absent, also when two chores run at once.
-    if let Err(error) = fs::rename(&partial, &jars)
-        && !jars.is_dir()
-    {
-        return Err(error.into());
-    }
-    Ok(jars)
+    maven::jars("xtask/kafka/pom.xml", "kafka/lib-4.3.1", "Apache Kafka 4.3.1 (about 54 MB)")
 }
 
 /// A tool that must be there; its absence is a failure that says what to install.

@@ -4,10 +4,12 @@
 mod bench;
 mod clients;
 mod crash;
+mod debezium;
 mod faults;
 mod fuzz;
 mod kafka;
 mod load;
+mod maven;
 mod oracle;
 mod place;
 mod postgres;
@@ -40,6 +42,9 @@ usage: cargo xtask COMMAND
   stores [--kafka] [--only WORD]
             run the tests that need a PostgreSQL on one of their own: those that are ignored and
             have `postgres` in their path, or WORD instead; fails when none ran
+  debezium  run Debezium's outbox router, from Maven Central, on the outbox of a PostgreSQL of its
+            own, with the properties of docs/guides/outbox-with-debezium.md: every row inserted
+            arrives once, in the order of its key; fails when anything is missing or differs
   clients [--bootstrap HOST:PORT | --kafka] [--release] [--only WORD]... [--client NAME]...
             install kcat, confluent-kafka and kafka-python and run the client suite and the
             recipes against `tidings broker`; --kafka: the suite against Apache Kafka;
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
         "bench" => bench::command(rest),
         "clients" => clients::command(rest),
         "crash" => crash::command(rest),
+        "debezium" => debezium::command(rest),
         "disk" => release::disk(rest),
         "fuzz" => fuzz::command(rest),
         "hostile" => release::hostile(rest),

@@ -1,7 +1,7 @@
 //! PostgreSQL itself, from Debian's package: what the tests of stores run against.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -100,6 +100,33 @@ impl Postgres {
         self.cluster.url()
     }
 
+    /// Runs a script, a superuser's, and returns what its queries printed: a line per row, columns
+    /// between bars. The first error ends it.
+    pub(crate) fn psql(&self, script: &str) -> Outcome<String> {
+        let words = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"];
+        let mut psql = self
+            .cluster
+            .program("psql")
+            .arg(self.url())
+            .args(words)
+            .args(["--set", "ON_ERROR_STOP=1", "--file", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = psql.stdin.take().ok_or("psql has no standard input")?;
+        let ran = std::thread::scope(|scope| {
+            // Beside the reading: either side would wait for the other once a pipe is full.
+            scope.spawn(move || stdin.write_all(script.as_bytes()));
+            psql.wait_with_output()
+        })?;
+        if ran.status.success() {
+            return Ok(String::from_utf8(ran.stdout)?);
+        }
+        let said = String::from_utf8_lossy(&ran.stderr);
+        Err(format!("psql failed ({}):\n{said}", ran.status).into())
+    }
+
     /// A fast shutdown: sessions are cut off, all else ends in order. Anything but a clean end is
     /// an error, also one that came before this.
     pub(crate) fn stop(mut self) -> Outcome {
@@ -116,7 +143,7 @@ impl Postgres {
         }
     }
 
-    fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.cluster.port))
     }
 
