@@ -32,7 +32,8 @@ impl Placed {
 async fn open(place: &str) -> Outcome<Store> {
     const TABLES: [&str; 4] = [
         "create table if not exists ledger (number bigint primary key, customer bigint, note text)",
-        "create table if not exists plain_outbox (number bigint primary key, topic text, key text, payload text)",
+        "create table if not exists plain_outbox \
+         (number bigint primary key, topic text, key text, payload text)",
         "delete from ledger",
         "delete from plain_outbox",
     ];

@@ -1,5 +1,5 @@
-//! B11: from the end of a commit to the record at a consumer, at a steady rate, with a relay that is
-//! rung, and with a poller of the same table that looks every 100 ms.
+//! B11: from the end of a commit to the record at a consumer, at a steady rate, with a relay that
+//! is rung, and with one that looks at the table every 100 ms.
 
 use std::time::{Duration, Instant};
 
