@@ -18,7 +18,7 @@ use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::trace;
 
-pub use tidings_store::backlog::{HeldRow, Status};
+pub use tidings_store::backlog::{HeldRow, Status, held, status};
 pub use tidings_store::{
     Dialect, LEASE, Migration, SLOTS, Session, Store, StoreError, Transactional,
 };

@@ -24,14 +24,15 @@ use crate::outbox::Outbox;
 use crate::service::health::Phase;
 use crate::service::{Stats, stop};
 
+mod courier;
 mod limits;
 mod round;
 mod topics;
 
+use courier::Courier;
 use limits::{
     AWAY_FIRST, AWAY_MAX, DEAF_LOOK, IDLE_LOOK, LEASE_MARGIN, SOON_FIRST, SOON_MAX, STOP_DRAIN,
 };
-use round::Courier;
 
 /// Publishes an outbox: run one, or one in each instance of the service.
 ///

@@ -30,10 +30,21 @@ impl Topics {
         unknown.sort_unstable();
         unknown.dedup();
         let mut refused = HashMap::new();
+        if unknown.is_empty() {
+            return refused;
+        }
+        // All at once first: while the broker is away, each question takes its whole time-out.
+        let missing = match self.admin.missing(unknown.iter().copied()).await {
+            Ok(missing) => missing,
+            Err(AdminError::Connect(_) | AdminError::Ask { .. }) => return refused,
+            // One of them may not be known to us: which one, it is asked alone.
+            Err(_) => unknown.iter().map(|topic| (*topic).to_owned()).collect(),
+        };
         for topic in unknown {
-            let asked = match self.create {
-                true => self.admin.ensure([topic]).await.map(drop),
-                false => self.admin.require([topic]).await,
+            let asked = match missing.iter().any(|missing| missing == topic) {
+                false => Ok(()),
+                true if self.create => self.admin.ensure([topic]).await.map(drop),
+                true => self.admin.require([topic]).await,
             };
             match asked {
                 Ok(()) => {

@@ -1,13 +1,17 @@
 //! What cannot be published waits in its order, with its reason; everything else goes on.
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
 use tidings::admin::Admin;
 use tidings::config::{Origin, Settings};
 use tidings::{Draft, Outbox, Store};
+use tidings_broker::Config;
 use tidings_store::backlog;
 
 use super::rig::{changed, on_topic, publish, relay, until, until_empty};
 use crate::broker::Broker;
 use crate::ground::Ground;
+use crate::named::only_embedded;
 use crate::on_both;
 
 /// Settings that create no topics.
@@ -22,6 +26,12 @@ async fn delete(store: &Store, position: i64) {
     } else if let Some(pool) = store.postgres_pool() {
         sqlx::query(DELETE).bind(position).execute(pool).await.unwrap();
     }
+}
+
+async fn delete_topic(settings: &Settings, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = settings.client().create().unwrap();
+    let deleted = admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap();
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
 }
 
 /// An event of some 20,000 bytes.
@@ -103,5 +113,40 @@ on_both! {
         assert_eq!(found.values().map(Vec::len).sum::<usize>(), 40);
         assert!(found.values().all(|versions| versions.is_sorted()), "{found:?}");
         broker.stop().await;
+    }
+
+    /// The relay knows the topic, and finds out by the broker that it is gone.
+    async fn a_topic_that_goes_is_held_whole_until_it_is_back(ground: &Ground) {
+        if only_embedded("its broker must not create topics by itself") {
+            return;
+        }
+        let config = Config { auto_create_topics: false, ..Config::memory() };
+        let broker = tidings_broker::Broker::start(config).await.unwrap();
+        let settings = Settings::new(broker.bootstrap()).unwrap();
+        let admin = Admin::new(&settings).unwrap();
+        admin.create("changes", 2, &[]).await.unwrap();
+        admin.create("brief", 2, &[]).await.unwrap();
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let outbox = Outbox::new("/test");
+        let running = relay(store, settings.clone(), &outbox);
+        let brief = |n: i64| Draft::of(changed(n % 5, n)).topic("brief");
+        publish(store, &outbox, brief(0), true).await;
+        until_empty(store).await;
+        delete_topic(&settings, "brief").await;
+        for n in 1..41 {
+            publish(store, &outbox, brief(n), true).await;
+            publish(store, &outbox, changed(n % 5, n), true).await;
+        }
+        until(store, "down to the topic that went", |status| status.pending == 40).await;
+        let held = backlog::held(store, 100).await.unwrap();
+        assert!(!held.is_empty() && held.iter().all(|held| held.scope == "topic"), "{held:?}");
+        admin.create("brief", 3, &[]).await.unwrap();
+        until_empty(store).await;
+        running.stop().await;
+        let found = on_topic(settings, "brief").await;
+        assert_eq!(found.values().map(Vec::len).sum::<usize>(), 40);
+        assert!(found.values().all(|versions| versions.is_sorted()), "{found:?}");
+        broker.shutdown().await.unwrap();
     }
 }
