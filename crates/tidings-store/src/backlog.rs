@@ -197,7 +197,8 @@ pub async fn let_go(
     let values = [Value::Text(Some(&one)), Value::Text(Some(&slots))];
     let sql = statements(&session);
     session.execute(sql.backlog_delete, &values).await.map_err(StoreError::of(WHAT))?;
-    let dropped = session.execute(sql.held_drop, &[Value::Int(position)]).await;
+    let held = [Value::Int(position), Value::Text(Some(&slots))];
+    let dropped = session.execute(sql.held_drop, &held).await;
     dropped.map_err(StoreError::of(WHAT))?;
     session.commit().await
 }

@@ -124,8 +124,12 @@ impl Publisher {
     /// nothing more, and whoever has looked at what failed makes a new one.
     #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn gapless(settings: &Settings, link: Link) -> crate::Result<Publisher> {
-        const GAPLESS: [(&str, &str); 4] = [
+        const GAPLESS: [(&str, &str); 5] = [
             ("acks", "all"),
+            // Brokers take any first sequence number from a producer that they do not know: were a
+            // second batch under way behind a first one that is refused for the moment, it would be
+            // written, and the client would take its acknowledgement for that of the first too.
+            ("max.in.flight.requests.per.connection", "1"),
             ("enable.idempotence", "true"),
             ("enable.gapless.guarantee", "true"),
             ("message.timeout.ms", "0"),

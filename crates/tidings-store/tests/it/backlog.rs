@@ -116,6 +116,37 @@ on_both! {
         assert!(!left.contains(&"3".to_owned()) && left.contains(&"2".to_owned()), "{left:?}");
     }
 
+    async fn a_row_held_for_its_topic_can_be_held_for_itself_later(ground: &Ground) {
+        let store = ground.store.clone();
+        store.migrate().await.unwrap();
+        let (holder, leases) = relay(&store).await;
+        publish(&store, &[row("t", Some("a"), "1")]).await;
+        let rows = read(&store, &leases).await;
+        let put = async |scope, cause| {
+            hold(&store, &holder, &leases, &rows[0], scope, cause, LATER).await.unwrap();
+        };
+        put(HeldScope::Topic, "no topic").await;
+        put(HeldScope::Key, "too large").await;
+        let told = held(&store, 10).await.unwrap();
+        assert_eq!((told[0].scope.as_str(), told[0].key.as_deref()), ("key", Some(&b"a"[..])));
+        assert_eq!((told[0].cause.as_str(), told[0].attempts), ("too large", 2));
+    }
+
+    /// It still has other slots, but the one of the row went to another relay, which holds it.
+    async fn what_another_relay_holds_is_not_let_go(ground: &Ground) {
+        let store = ground.store.clone();
+        store.migrate().await.unwrap();
+        let (holder, leases) = relay(&store).await;
+        publish(&store, &[row("t", Some("a"), "1")]).await;
+        let rows = read(&store, &leases).await;
+        hold(&store, &holder, &leases, &rows[0], HeldScope::Key, "x", LATER).await.unwrap();
+        let others: Vec<Lease> =
+            leases.iter().copied().filter(|lease| lease.slot != rows[0].slot).collect();
+        let_go(&store, &holder, &others, rows[0].position).await.unwrap();
+        let status = status(&store).await.unwrap();
+        assert_eq!((status.held, status.pending), (1, 1));
+    }
+
     async fn who_lost_its_slots_changes_nothing(ground: &Ground) {
         let store = ground.store.clone();
         store.migrate().await.unwrap();

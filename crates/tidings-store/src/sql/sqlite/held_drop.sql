@@ -1,1 +1,2 @@
-DELETE FROM tidings_outbox_held WHERE position = ?1
+DELETE FROM tidings_outbox_held
+WHERE position = ?1 AND slot IN (SELECT value FROM json_each(?2))

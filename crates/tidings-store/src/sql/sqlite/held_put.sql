@@ -2,5 +2,5 @@ INSERT INTO tidings_outbox_held
     (position, slot, topic, scope, key, cause, attempts, since_ms, next_try_ms)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, CAST(unixepoch('subsec') * 1000 AS INTEGER), CAST(unixepoch('subsec') * 1000 AS INTEGER) + ?7)
 ON CONFLICT (position) DO UPDATE
-SET cause = excluded.cause, attempts = tidings_outbox_held.attempts + 1,
+SET scope = excluded.scope, key = excluded.key, cause = excluded.cause, attempts = tidings_outbox_held.attempts + 1,
     next_try_ms = excluded.next_try_ms

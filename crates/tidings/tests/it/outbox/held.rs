@@ -84,6 +84,34 @@ on_both! {
         broker.stop().await;
     }
 
+    /// A broker takes any first sequence number from a producer that it does not know yet: what is
+    /// sent behind a client's very first record must not get past it when that is refused.
+    async fn a_clients_first_record_is_refused(ground: &Ground) {
+        let broker = Broker::start().await;
+        let small = [("max.message.bytes", "10000")];
+        broker.admin().unwrap().create("changes", 1, &small).await.unwrap();
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let outbox = Outbox::new("/test");
+        let mut events = vec![large("a", 1)];
+        events.extend((2..10).map(|n| Draft::of(changed("a", n))));
+        let mut session = store.begin().await.unwrap();
+        outbox.publish(&mut session, events).await.unwrap();
+        session.commit().await.unwrap();
+        let mut one_each = settings(&broker);
+        one_each.set("batch.num.messages", "1", Origin::Code).unwrap();
+        let running = relay(store, one_each, &outbox);
+        until(store, "held", |status| status.held == 1).await;
+        let found = on_topic(settings(&broker), "changes").await;
+        assert!(found.is_empty(), "{found:?}");
+        delete(store, backlog::held(store, 1).await.unwrap()[0].position).await;
+        until_empty(store).await;
+        running.stop().await;
+        let found = on_topic(settings(&broker), "changes").await;
+        assert_eq!(found["a"], (2..10).collect::<Vec<_>>());
+        broker.stop().await;
+    }
+
     async fn a_missing_topic_is_held_whole_until_it_is_there(ground: &Ground) {
         let broker = Broker::start().await;
         let admin = Admin::new(&settings(&broker)).unwrap();
