@@ -1,9 +1,11 @@
 //! What both databases have to do alike: each test runs on SQLite, and on a real PostgreSQL when
-//! there is one (`cargo xtask stores` starts it).
+//! there is one (`cargo xtask stores` starts it). Only `model` needs no database: it looks through
+//! what writers, relays and brokers can do to each other.
 
 mod backlog;
 mod ground;
 mod migrations;
+mod model;
 mod order;
 mod outbox;
 mod rows;
