@@ -21,7 +21,8 @@
 //! an error makes a relay begin with a new producer. So the first record that a client has for a
 //! partition can be refused, and the one behind it written; then order breaks, or a row is lost:
 //! `a_broker_that_trusts_new_clients`. Waiting for a client's first answer from a partition before
-//! it sends more there closes the gap.
+//! it sends more there closes the gap, so that is what the relay does, with its rounds of two waves
+//! (`relay/round.rs` of the library).
 //!
 //! **Left out.** Bytes, topics and limits: a key has a partition of its own, a row without a key is
 //! a key with one row, and everything readable is read. Clocks: a lease may end at any moment
@@ -175,6 +176,7 @@ fn a_broker_that_trusts_new_clients() {
     breaks(IN_ORDER, trusting, REFUSAL);
     breaks(DELETED_IS_WRITTEN, trusting, REFUSAL);
 
+    // As the relay does it.
     let careful = Case { is_first_alone: true, ..trusting };
     keeps(careful, Mishaps { crashes: 1, expiries: 1, ..REFUSAL });
     keeps(careful, Mishaps { expiries: 1, ..HELD });
