@@ -44,8 +44,8 @@ async fn open(place: &str) -> Outcome<Store> {
     store.migrate().await?;
     for sql in TABLES.into_iter().chain(["delete from tidings_outbox"]) {
         match (store.sqlite_pool(), store.postgres_pool()) {
-            (Some(pool), _) => drop(pool.execute(sql).await?),
-            (_, Some(pool)) => drop(pool.execute(sql).await?),
+            (Some(pool), _) => pool.execute(sql).await.map(drop)?,
+            (_, Some(pool)) => pool.execute(sql).await.map(drop)?,
             _ => return Err("a store without a database".into()),
         }
     }
