@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::connection::{Connection, Row, Value, statements};
 use crate::error::StoreError;
 use crate::headers::{self, Headers};
-use crate::limits::COUNTED_ROWS;
+use crate::limits::{COUNTED_ROWS, NEXT_DUE_MAX};
 use crate::slots::{Holder, Lease, json};
 use crate::store::Store;
 
@@ -207,7 +207,7 @@ pub async fn let_go(
 pub async fn next_due_in(store: &Store, leases: &[Lease]) -> Result<Duration, StoreError> {
     let slots = json(leases.iter().map(|lease| lease.slot));
     let rows = store.read(|sql| sql.held_next, &[Value::Text(Some(&slots))]).await;
-    Ok(Duration::from_millis(first(rows, READ)?.max(0).unsigned_abs()))
+    Ok(Duration::from_millis(first(rows, READ)?.max(0).unsigned_abs()).min(NEXT_DUE_MAX))
 }
 
 /// The outbox at a glance.

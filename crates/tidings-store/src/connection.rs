@@ -1,14 +1,11 @@
-//! The narrow door to a database: statements with values, rows with columns. Two implementations of
-//! a few lines each, so that everything above is written once.
+//! The narrow door to a database: statements with values, rows with columns. One
+//! implementation for both drivers, so that everything above is written once.
 
 use std::future::Future;
 
 use crate::statements::{Dialect, Statements};
 
-#[cfg(feature = "postgres")]
-mod postgres;
-#[cfg(feature = "sqlite")]
-mod sqlite;
+mod drivers;
 
 /// A connection of SQLite's or PostgreSQL's, in whatever transaction it is in.
 ///

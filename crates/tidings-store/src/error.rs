@@ -69,7 +69,8 @@ impl StoreError {
 /// SQLITE_LOCKED with their extended codes, whose lowest byte is the primary one.
 fn is_retryable(code: &str) -> bool {
     if code.len() == 5 {
-        return code == "55P03" || ["08", "40", "53", "57"].contains(&&code[..2]);
+        let class = code.get(..2).unwrap_or_default();
+        return code == "55P03" || ["08", "40", "53", "57"].contains(&class);
     }
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }
@@ -87,6 +88,7 @@ mod tests {
             ("55P03", true),  // lock not available
             ("23505", false), // unique
             ("42P01", false), // no such table
+            ("4€1", false),   // no code at all, and no character ends behind its second byte
             ("5", true),      // SQLITE_BUSY
             ("517", true),    // SQLITE_BUSY_SNAPSHOT
             ("1", false),

@@ -19,5 +19,9 @@ pub(crate) const CONNECTIONS: u32 = 10;
 #[cfg(feature = "sqlite")]
 pub(crate) const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
+/// A held row that is due later than this is looked for again before: nobody waits for longer, and
+/// a time that somebody has set to nonsense is met like any other.
+pub(crate) const NEXT_DUE_MAX: Duration = Duration::from_secs(3600);
+
 /// Rows that are counted for a status; more are told as "at least". Counting takes a scan.
 pub(crate) const COUNTED_ROWS: i64 = 10_000;

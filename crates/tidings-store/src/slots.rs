@@ -44,23 +44,20 @@ impl Holder {
         const WHAT: &str = "claim slots of the outbox";
         let mut session = store.begin().await?;
         let sql = statements(&session);
-        let me = [Value::Text(Some(&self.name)), Value::Int(self.lease_ms)];
-        session.execute(sql.relay_seen, &me).await.map_err(StoreError::of(WHAT))?;
+        let mut leases = self.hold_on(&mut session, WHAT).await?;
         let live = session.rows(sql.relays_live, &[]).await.map_err(StoreError::of(WHAT))?;
         let live = live.first().map_or(Ok(1), |row| row.int(0)).map_err(StoreError::of(WHAT))?;
         let share = share(SLOTS, live);
-
-        let renewed = session.rows(sql.slots_renew, &me).await.map_err(StoreError::of(WHAT))?;
-        let mut leases = leases(&renewed)?;
         if leases.len() > share {
             let more = leases.split_off(share);
             self.give_back(&mut session, &more).await?;
         }
         let wanted = share - leases.len();
         if wanted > 0 {
-            let claim = [me[0], me[1], Value::Int(wanted as i64)];
+            let [name, lease] = self.me();
+            let claim = [name, lease, Value::Int(wanted as i64)];
             let claimed = session.rows(sql.slots_claim, &claim).await;
-            leases.extend(self::leases(&claimed.map_err(StoreError::of(WHAT))?)?);
+            leases.extend(read_leases(&claimed.map_err(StoreError::of(WHAT))?)?);
         }
         session.commit().await?;
         leases.sort_unstable();
@@ -72,12 +69,9 @@ impl Holder {
     pub async fn renew(&self, store: &Store) -> Result<Vec<Lease>, StoreError> {
         const WHAT: &str = "renew its slots of the outbox";
         let mut session = store.begin().await?;
-        let sql = statements(&session);
-        let me = [Value::Text(Some(&self.name)), Value::Int(self.lease_ms)];
-        session.execute(sql.relay_seen, &me).await.map_err(StoreError::of(WHAT))?;
-        let rows = session.rows(sql.slots_renew, &me).await.map_err(StoreError::of(WHAT))?;
+        let leases = self.hold_on(&mut session, WHAT).await?;
         session.commit().await?;
-        leases(&rows)
+        Ok(leases)
     }
 
     /// Gives everything back: others need not wait for the leases to end.
@@ -87,7 +81,7 @@ impl Holder {
         let sql = statements(&session);
         let me = Value::Text(Some(&self.name));
         let held = session.rows(sql.slots_held, &[me]).await.map_err(StoreError::of(WHAT))?;
-        self.give_back(&mut session, &leases(&held)?).await?;
+        self.give_back(&mut session, &read_leases(&held)?).await?;
         session.execute(sql.relay_gone, &[me]).await.map_err(StoreError::of(WHAT))?;
         session.commit().await
     }
@@ -100,8 +94,25 @@ impl Holder {
     ) -> Result<Vec<i64>, StoreError> {
         let sql = statements(session).slots_held;
         let rows = session.rows(sql, &[Value::Text(Some(&self.name))]).await;
-        let held = self::leases(&rows.map_err(StoreError::of("look at its slots of the outbox"))?)?;
+        let held = read_leases(&rows.map_err(StoreError::of("look at its slots of the outbox"))?)?;
         Ok(leases.iter().filter(|lease| held.contains(lease)).map(|lease| lease.slot).collect())
+    }
+
+    /// Says that it lives, and renews what it holds.
+    async fn hold_on(
+        &self,
+        session: &mut Session,
+        what: &'static str,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let sql = statements(session);
+        session.execute(sql.relay_seen, &self.me()).await.map_err(StoreError::of(what))?;
+        let renewed = session.rows(sql.slots_renew, &self.me()).await;
+        read_leases(&renewed.map_err(StoreError::of(what))?)
+    }
+
+    /// Its name and how long its leases last, as statements take them.
+    fn me(&self) -> [Value<'_>; 2] {
+        [Value::Text(Some(&self.name)), Value::Int(self.lease_ms)]
     }
 
     async fn give_back(&self, session: &mut Session, leases: &[Lease]) -> Result<(), StoreError> {
@@ -119,7 +130,7 @@ fn share(slots: i64, live_relays: i64) -> usize {
     ((slots + live - 1) / live) as usize
 }
 
-fn leases(rows: &[Row]) -> Result<Vec<Lease>, StoreError> {
+fn read_leases(rows: &[Row]) -> Result<Vec<Lease>, StoreError> {
     let one = |row: &Row| Ok(Lease { slot: row.int(0)?, epoch: row.int(1)? });
     let all: Result<Vec<Lease>, sqlx::Error> = rows.iter().map(one).collect();
     all.map_err(StoreError::of("read slots of the outbox"))

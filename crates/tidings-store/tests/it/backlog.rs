@@ -130,6 +130,10 @@ on_both! {
         let told = held(&store, 10).await.unwrap();
         assert_eq!((told[0].scope.as_str(), told[0].key.as_deref()), ("key", Some(&b"a"[..])));
         assert_eq!((told[0].cause.as_str(), told[0].attempts), ("too large", 2));
+        // Whatever time stands there, it is looked at again within the hour.
+        let ages = Duration::from_secs(1 << 40);
+        hold(&store, &holder, &leases, &rows[0], HeldScope::Key, "x", ages).await.unwrap();
+        assert_eq!(next_due_in(&store, &leases).await.unwrap(), Duration::from_secs(3600));
     }
 
     /// It still has other slots, but the one of the row went to another relay, which holds it.

@@ -8,7 +8,7 @@ use tidings::{Draft, Outbox, Store};
 use tidings_broker::Config;
 use tidings_store::backlog;
 
-use super::rig::{changed, on_topic, publish, relay, until, until_empty};
+use super::rig::{changed, on_topic, publish, publish_together, relay, until, until_empty};
 use crate::broker::Broker;
 use crate::ground::Ground;
 use crate::named::only_embedded;
@@ -34,6 +34,21 @@ async fn delete_topic(settings: &Settings, topic: &str) {
     assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
 }
 
+/// A broker whose topic takes less than the client.
+async fn with_small_topic(partitions: i32) -> Broker {
+    let broker = Broker::start().await;
+    let small = [("max.message.bytes", "10000")];
+    broker.admin().unwrap().create("changes", partitions, &small).await.unwrap();
+    broker
+}
+
+/// Each record in a batch of its own: those behind a refused one must not get past it.
+fn one_each(broker: &Broker) -> Settings {
+    let mut settings = settings(broker);
+    settings.set("batch.num.messages", "1", Origin::Code).unwrap();
+    settings
+}
+
 /// An event of some 20,000 bytes.
 fn large(row: &str, version: i64) -> Draft {
     Draft::of(changed(row, version)).header("ballast", vec![b'x'; 20_000])
@@ -42,9 +57,7 @@ fn large(row: &str, version: i64) -> Draft {
 on_both! {
     /// The topic takes less than the client: only the broker can say so.
     async fn an_event_too_large_for_its_topic_holds_its_key_alone(ground: &Ground) {
-        let broker = Broker::start().await;
-        let small = [("max.message.bytes", "10000")];
-        broker.admin().unwrap().create("changes", 2, &small).await.unwrap();
+        let broker = with_small_topic(2).await;
         let store = &ground.store;
         store.migrate().await.unwrap();
         let outbox = Outbox::new("/test");
@@ -53,13 +66,8 @@ on_both! {
             events.extend([Draft::of(changed("bad", n)), Draft::of(changed("good", n))]);
         }
         events.push(large("", 6).no_key());
-        let mut session = store.begin().await.unwrap();
-        outbox.publish(&mut session, events).await.unwrap();
-        session.commit().await.unwrap();
-        // Each by itself, several under way: those behind the large one must not get past it.
-        let mut one_each = settings(&broker);
-        one_each.set("batch.num.messages", "1", Origin::Code).unwrap();
-        let running = relay(store, one_each, &outbox);
+        publish_together(store, &outbox, events).await;
+        let running = relay(store, one_each(&broker), &outbox);
         let status = until(store, "down to what is held", |s| s.pending == 5 && s.held == 2).await;
         assert!(status.oldest_age_ms.is_some());
         let held = backlog::held(store, 10).await.unwrap();
@@ -87,20 +95,14 @@ on_both! {
     /// A broker takes any first sequence number from a producer that it does not know yet: what is
     /// sent behind a client's very first record must not get past it when that is refused.
     async fn a_clients_first_record_is_refused(ground: &Ground) {
-        let broker = Broker::start().await;
-        let small = [("max.message.bytes", "10000")];
-        broker.admin().unwrap().create("changes", 1, &small).await.unwrap();
+        let broker = with_small_topic(1).await;
         let store = &ground.store;
         store.migrate().await.unwrap();
         let outbox = Outbox::new("/test");
         let mut events = vec![large("a", 1)];
         events.extend((2..10).map(|n| Draft::of(changed("a", n))));
-        let mut session = store.begin().await.unwrap();
-        outbox.publish(&mut session, events).await.unwrap();
-        session.commit().await.unwrap();
-        let mut one_each = settings(&broker);
-        one_each.set("batch.num.messages", "1", Origin::Code).unwrap();
-        let running = relay(store, one_each, &outbox);
+        publish_together(store, &outbox, events).await;
+        let running = relay(store, one_each(&broker), &outbox);
         until(store, "held", |status| status.held == 1).await;
         let found = on_topic(settings(&broker), "changes").await;
         assert!(found.is_empty(), "{found:?}");

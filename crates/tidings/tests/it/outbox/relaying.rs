@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tidings::{Outbox, Relay};
 
 use super::rig::{
-    changed, first_copies, make_rows, on_topic, publish, raise, relay, running, until_empty,
+    changed, first_copies, make_rows, on_topic, publish, publish_together, raise, relay, running,
+    until_empty,
 };
 use crate::broker::Broker;
 use crate::ground::Ground;
@@ -85,10 +86,8 @@ on_both! {
         store.migrate().await.unwrap();
         let outbox = Outbox::new("/test");
         for batch in 0..25 {
-            let mut session = store.begin().await.unwrap();
             let events: Vec<_> = (0..100).map(|n| changed(n % 7, batch * 100 + n)).collect();
-            outbox.publish(&mut session, events).await.unwrap();
-            session.commit().await.unwrap();
+            publish_together(store, &outbox, events).await;
         }
         let running = relay(store, broker.settings(), &outbox);
         until_empty(store).await;

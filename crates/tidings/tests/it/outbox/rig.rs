@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, Row as _};
 use tidings::config::Settings;
 use tidings::outbox::Status;
-use tidings::{Draft, Event, Outbox, Relay, Store};
+use tidings::{Draft, Event, IntoEvents, Outbox, Relay, Store};
 use tidings_store::backlog;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -34,6 +34,13 @@ pub async fn publish(store: &Store, outbox: &Outbox, event: impl Into<Draft>, co
     if commits {
         session.commit().await.unwrap();
     }
+}
+
+/// Publishes several in one transaction.
+pub async fn publish_together(store: &Store, outbox: &Outbox, events: impl IntoEvents) {
+    let mut session = store.begin().await.unwrap();
+    outbox.publish(&mut session, events).await.unwrap();
+    session.commit().await.unwrap();
 }
 
 impl From<Changed> for Draft {
