@@ -91,6 +91,7 @@ impl Consumer {
                     | RDKafkaErrorCode::IllegalGeneration
                     | RDKafkaErrorCode::UnknownMemberId
                     | RDKafkaErrorCode::NoOffset
+                    | RDKafkaErrorCode::AssignmentLost
             )
         );
         if moving {

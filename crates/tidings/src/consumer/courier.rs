@@ -6,12 +6,12 @@
 //! callback was set, which the Rust binding's way of polling for events does not do.
 
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::Client;
@@ -21,13 +21,19 @@ use super::inbox::Inbox;
 pub(super) struct Courier {
     errands: mpsc::SyncSender<Errand>,
     thread: JoinHandle<()>,
+    /// How often partitions were lost.
+    losses: Arc<AtomicU64>,
 }
 
 struct Errand {
     list: TopicPartitionList,
+    /// As of then.
+    losses: u64,
     /// Who waits for the answer; without anybody it becomes an event.
-    asks: Option<mpsc::SyncSender<KafkaResult<()>>>,
+    asks: Option<Asks>,
 }
+
+type Asks = mpsc::SyncSender<KafkaResult<()>>;
 
 /// `orders[3]@120 orders[4]@97`, for the log.
 struct Offsets<'a>(&'a TopicPartitionList);
@@ -47,12 +53,17 @@ impl Courier {
     pub(super) fn start(client: Arc<Client>, inbox: Arc<Inbox>) -> std::io::Result<Courier> {
         let (errands, waiting) = mpsc::sync_channel::<Errand>(1);
         let thread = std::thread::Builder::new().name("tidings-commits".to_owned());
+        let losses = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&losses);
         let thread = thread.spawn(move || {
-            while let Ok(Errand { list, asks }) = waiting.recv() {
-                tracing::debug!(offsets = %Offsets(&list), "commit sent");
-                let result = client.commit(&list, CommitMode::Sync);
-                let error = result.as_ref().err().map(ToString::to_string);
-                tracing::debug!(offsets = %Offsets(&list), error, "commit answered");
+            while let Ok(Errand { list, losses, asks }) = waiting.recv() {
+                let result = match list.count() {
+                    0 => Ok(()),
+                    _ if losses != lost.load(Ordering::Acquire) => {
+                        Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
+                    }
+                    _ => commit(&client, &list),
+                };
                 match asks {
                     // It waits until it has the answer, so somebody takes it.
                     Some(asks) => drop(asks.send(result)),
@@ -60,20 +71,37 @@ impl Courier {
                 }
             }
         })?;
-        Ok(Courier { errands, thread })
+        Ok(Courier { errands, thread, losses })
+    }
+
+    /// Waits until nothing is under way. A commit that still waited while its partitions were given
+    /// back would go out under the group's next generation, from one who is no owner any more, and
+    /// the broker would take it.
+    pub(super) fn wait(&self) {
+        self.bring(TopicPartitionList::new());
+    }
+
+    /// What waits is not sent any more: its partitions belong to others. Nor is it waited for, since
+    /// who loses partitions may have lost the broker.
+    pub(super) fn forget(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Takes a commit along if there is room. Its answer comes as an event.
     pub(super) fn send(&self, list: TopicPartitionList) -> bool {
-        self.errands.try_send(Errand { list, asks: None }).is_ok()
+        self.errands.try_send(self.errand(list, None)).is_ok()
     }
 
     /// Brings a commit behind those that are under way, and waits for its answer. `None` if the
     /// thread is gone, which only a panic of ours can do.
     pub(super) fn bring(&self, list: TopicPartitionList) -> Option<KafkaResult<()>> {
         let (asks, answer) = mpsc::sync_channel(1);
-        self.errands.send(Errand { list, asks: Some(asks) }).ok()?;
+        self.errands.send(self.errand(list, Some(asks))).ok()?;
         answer.recv().ok()
+    }
+
+    fn errand(&self, list: TopicPartitionList, asks: Option<Asks>) -> Errand {
+        Errand { list, losses: self.losses.load(Ordering::Acquire), asks }
     }
 
     /// Lets go of the client, which the last owner closes.
@@ -82,4 +110,12 @@ impl Courier {
         // It has no way to fail; a panic of ours was printed when it happened.
         let _ = self.thread.join();
     }
+}
+
+fn commit(client: &Client, list: &TopicPartitionList) -> KafkaResult<()> {
+    tracing::debug!(offsets = %Offsets(list), "commit sent");
+    let result = client.commit(list, CommitMode::Sync);
+    let error = result.as_ref().err().map(ToString::to_string);
+    tracing::debug!(offsets = %Offsets(list), error, "commit answered");
+    result
 }

@@ -40,6 +40,7 @@ impl Consumer {
         }
         if lost {
             tracing::warn!(group = self.group.name, "partitions were lost: nothing is committed");
+            self.courier.forget();
         } else {
             if late && !drained {
                 tracing::warn!(
@@ -50,6 +51,7 @@ impl Consumer {
             }
             let assignments = revocation.assignments.clone();
             self.commit_some(|partition| assignments.contains(&partition.place.assignment));
+            self.courier.wait();
         }
         self.give_back(revocation, lost);
         true
