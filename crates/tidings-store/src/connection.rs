@@ -51,6 +51,12 @@ pub trait Transactional: Send + sealed::Sealed {
 
     /// The connection that it is on.
     fn connection(&mut self) -> &mut Self::Connection;
+
+    /// What events that are written into it have as their cause, if it is a handler's.
+    #[doc(hidden)]
+    fn cause(&self) -> Option<&crate::Cause> {
+        None
+    }
 }
 
 /// The statements of a connection's database.
@@ -63,6 +69,8 @@ pub(crate) fn statements(connection: &impl Connection) -> &'static Statements {
 pub enum Value<'a> {
     /// An integer.
     Int(i64),
+    /// An integer, or none.
+    MaybeInt(Option<i64>),
     /// A text.
     Text(Option<&'a str>),
     /// Bytes.

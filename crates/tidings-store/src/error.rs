@@ -47,6 +47,14 @@ impl StoreError {
         move |source| StoreError::Database { what, source }
     }
 
+    /// sqlx's error, for those who speak sqlx.
+    pub(crate) fn into_source(self) -> sqlx::Error {
+        match self {
+            StoreError::Open { source, .. } | StoreError::Database { source, .. } => source,
+            other => sqlx::Error::Configuration(Box::new(other)),
+        }
+    }
+
     /// Can the same call succeed later, with nothing changed: the connection broke, the database
     /// is locked, two transactions took locks in opposite orders, or a serialisation failed?
     pub fn is_retryable(&self) -> bool {

@@ -5,6 +5,8 @@
 //! statement and database, and everything else is written once, over [`Connection`]. Now:
 //!
 //! - [`outbox`]: events as rows of the user's own transaction, in the order of commits per key;
+//! - [`inbox`]: which handler is done with which event, in the transaction in which it handled it;
+//! - [`Work`] and [`Tx`]: that transaction, which begins when it is first asked for;
 //! - [`slots`]: which relay may publish which rows, by leases with epochs;
 //! - [`backlog`]: what waits, what was acknowledged, and the keys that are held because their first
 //!   event cannot be published.
@@ -22,12 +24,14 @@ pub mod backlog;
 mod connection;
 mod error;
 mod headers;
+pub mod inbox;
 mod limits;
 mod migrations;
 pub mod outbox;
 pub mod slots;
 mod statements;
 mod store;
+mod work;
 
 pub use connection::{Connection, Row, Transactional, Value};
 pub use error::StoreError;
@@ -36,3 +40,4 @@ pub use limits::{LEASE, SLOTS};
 pub use migrations::{Migration, migrations};
 pub use statements::Dialect;
 pub use store::{Session, Store};
+pub use work::{Backend, Cause, DefaultDatabase, Held, Tx, Work};

@@ -16,11 +16,15 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-static SQLITE: [Migration; 1] =
-    [Migration { version: 1, name: "outbox", sql: include_str!("sql/sqlite/0001_outbox.sql") }];
+static SQLITE: [Migration; 2] = [
+    Migration { version: 1, name: "outbox", sql: include_str!("sql/sqlite/0001_outbox.sql") },
+    Migration { version: 2, name: "inbox", sql: include_str!("sql/sqlite/0002_inbox.sql") },
+];
 
-static POSTGRES: [Migration; 1] =
-    [Migration { version: 1, name: "outbox", sql: include_str!("sql/postgres/0001_outbox.sql") }];
+static POSTGRES: [Migration; 2] = [
+    Migration { version: 1, name: "outbox", sql: include_str!("sql/postgres/0001_outbox.sql") },
+    Migration { version: 2, name: "inbox", sql: include_str!("sql/postgres/0002_inbox.sql") },
+];
 
 /// All scripts of a database, for those who apply them by themselves: each in a transaction, with
 /// `INSERT INTO tidings_schema (version) VALUES (N)` at its end. The table `tidings_schema` has the

@@ -29,6 +29,7 @@ macro_rules! statements {
 statements! {
     schema_lock schema_table schema_version schema_applied
     outbox_insert
+    inbox_insert inbox_outcome
     relay_seen relay_gone relays_live
     slots_claim slots_renew slots_release slots_held
     backlog_waiting backlog_row backlog_delete backlog_age backlog_count

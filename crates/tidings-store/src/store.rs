@@ -189,6 +189,24 @@ impl From<sqlx::PgPool> for Store {
 }
 
 impl Session {
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn sqlite(&mut self) -> Option<&mut sqlx::SqliteConnection> {
+        match &mut self.transaction {
+            Transaction::Sqlite(transaction) => Some(transaction),
+            #[cfg(feature = "postgres")]
+            Transaction::Postgres(_) => None,
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn postgres(&mut self) -> Option<&mut sqlx::PgConnection> {
+        match &mut self.transaction {
+            Transaction::Postgres(transaction) => Some(transaction),
+            #[cfg(feature = "sqlite")]
+            Transaction::Sqlite(_) => None,
+        }
+    }
+
     /// Makes it true.
     pub async fn commit(self) -> Result<(), StoreError> {
         let committed = match self.transaction {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::events::Causation;
 use crate::fail::Fail;
+use crate::stored::Unit;
 use crate::trace::{self, TraceContext};
 use crate::{Event, Events, IntoEvents};
 
@@ -78,6 +79,12 @@ pub(crate) struct Ended {
     pub(crate) causation: Option<Arc<Causation>>,
     /// The event's trace, if it carries one.
     pub(crate) trace: Option<TraceContext>,
+    /// Its transaction, if it has asked for one.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only a store reads it")
+    )]
+    pub(crate) unit: Option<Unit>,
 }
 
 /// A handler whose types are behind us.
@@ -115,11 +122,12 @@ where
                 Some(None) => handler.call(args).await,
             };
             let events = outcome.into_outcome()?;
+            let unit = cx.unit_back()?;
             if events.is_empty() {
-                return Ok(Ended::default());
+                return Ok(Ended { unit, ..Ended::default() });
             }
             let (causation, trace) = (Some(cx.causation()?), cx.trace());
-            Ok(Ended { events, causation, trace })
+            Ok(Ended { events, causation, trace, unit })
         })
     }
 }

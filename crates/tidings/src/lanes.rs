@@ -16,6 +16,7 @@ use crate::cloudevents::CloudEvent;
 use crate::fail::Fail;
 use crate::handler::{Attempt, Context, Scope};
 use crate::metrics::Meters;
+use crate::stored::Mark;
 
 pub(crate) mod delivery;
 mod flight;
@@ -259,6 +260,16 @@ fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
 }
 
 impl Group {
+    /// What the inbox knows this record by, for one handler.
+    fn mark(&self, index: usize, job: &Job) -> Result<Mark, Fail> {
+        let event = match &job.work {
+            Work::Handle(_, Some(envelope)) => Arc::clone(envelope),
+            _ => Arc::new(CloudEvent::from_record(&job.delivery.record()).map_err(Fail::reject)?),
+        };
+        let consumer = format!("{}/{}", self.scope.service, self.router.handlers[index].name);
+        Ok(Mark { consumer, event, address: job.delivery.address() })
+    }
+
     /// Begins an attempt of a handler.
     fn attempt(
         &self,
@@ -275,6 +286,7 @@ impl Group {
             envelope,
             attempt,
             causation: None,
+            held: None,
         };
         // The fields cost more than a quick handler, so only for somebody who looks.
         if !tracing::enabled!(tracing::Level::INFO) {

@@ -30,6 +30,7 @@ mod publisher;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod relay;
 mod service;
+mod stored;
 pub mod telemetry;
 pub mod test;
 mod time;
@@ -46,7 +47,7 @@ pub use http::HttpError;
 pub use ids::{Derivation, EventId};
 pub use lanes::retry::Retries;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub use outbox::{Outbox, OutboxError, Store, StoreError};
+pub use outbox::{Outbox, OutboxError, Store, StoreError, Tx};
 pub use publisher::{Ack, ConnectError, PublishError, Publisher, RawRecord, Receipt};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub use relay::Relay;

@@ -29,6 +29,7 @@ pub(crate) struct Meters {
     dead_letters: Family<(String, Option<usize>, &'static str)>,
     passed_by: Family<String>,
     publish_failures: Counter,
+    duplicates: Counter,
 }
 
 struct HandlerMeters {
@@ -64,6 +65,7 @@ impl Meters {
         Meters {
             handlers: handlers.collect(),
             publish_failures: registry.counter("tidings_publish_failures_total", &[]),
+            duplicates: registry.counter("tidings_inbox_duplicates_total", &[]),
             registry,
             stats,
             group: group.to_owned(),
@@ -83,6 +85,12 @@ impl Meters {
         self.handlers[index].done.add(1);
         self.handlers[index].duration.record(elapsed.as_secs_f64());
         self.stats.handled(1);
+    }
+
+    /// The inbox knew the event: the handler was not run, or what it did was rolled back.
+    pub(crate) fn duplicate(&self) {
+        self.duplicates.add(1);
+        self.stats.duplicate(1);
     }
 
     /// A handler has failed for good.

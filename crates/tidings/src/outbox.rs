@@ -8,19 +8,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use tidings_store::Connection;
 use tidings_store::outbox::{NewRow, insert};
 use tokio::sync::Notify;
 use uuid::{Builder, Uuid};
 
 use crate::cloudevents::{CloudEvent, Headers};
-use crate::events::{DraftError, Events, IntoEvents, Ready, Stamp};
+use crate::events::{Causation, DraftError, Events, IntoEvents, Ready, Stamp};
 use crate::ids::EventId;
 use crate::time::Timestamp;
 use crate::trace;
 
 pub use tidings_store::backlog::{HeldRow, Status, held, status};
 pub use tidings_store::{
-    Dialect, LEASE, Migration, SLOTS, Session, Store, StoreError, Transactional,
+    Backend, Dialect, Held, LEASE, Migration, SLOTS, Session, Store, StoreError, Transactional, Tx,
 };
 
 #[cfg(test)]
@@ -123,18 +124,40 @@ impl Outbox {
         events.push_into(&mut all);
         let trace = trace::current();
         let now = Timestamp::now();
-        let stamp = Stamp { source: &self.source, now, causation: None, trace: trace.as_ref() };
+        // In a handler's transaction the handler's event is the cause.
+        let causation = tx.cause().and_then(|cause| cause.downcast_ref::<Causation>());
+        let stamp = Stamp { source: &self.source, now, causation, trace: trace.as_ref() };
         let ready: Result<Vec<Ready>, DraftError> =
             all.into_iter().map(|draft| draft.stamp(&stamp)).collect();
-        let prepared: Result<Vec<Prepared>, OutboxError> =
-            ready?.into_iter().map(Prepared::of).collect();
-        let prepared = prepared?;
-        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).collect();
-        insert(tx.connection(), &rows).await?;
+        let written = self.write(tx.connection(), ready?).await?;
         // It cannot be seen before the commit, which nobody tells us of: the relay looks soon, and
         // again a little later.
+        self.ring();
+        Ok(Written { ids: written.into_iter().map(|ready| ready.event.id).collect() })
+    }
+
+    /// The same outbox under another source.
+    pub(crate) fn with_source(&self, source: impl Into<String>) -> Outbox {
+        Outbox { source: source.into().into(), bell: self.bell() }
+    }
+
+    /// Writes rows for events that are stamped already, and gives them back.
+    pub(crate) async fn write(
+        &self,
+        connection: &mut impl Connection,
+        ready: Vec<Ready>,
+    ) -> Result<Vec<Ready>, OutboxError> {
+        let prepared: Result<Vec<Prepared>, OutboxError> =
+            ready.into_iter().map(Prepared::of).collect();
+        let prepared = prepared?;
+        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).collect();
+        insert(connection, &rows).await?;
+        Ok(prepared.into_iter().map(|prepared| prepared.ready).collect())
+    }
+
+    /// Wakes the relay in the same process.
+    pub(crate) fn ring(&self) {
         self.bell.notify_one();
-        Ok(Written { ids: prepared.into_iter().map(|prepared| prepared.ready.event.id).collect() })
     }
 
     /// What a relay in the same process listens to.

@@ -23,6 +23,7 @@ use crate::metrics::{Gauge, Registry};
 use crate::outbox::Outbox;
 use crate::service::health::Phase;
 use crate::service::{Stats, stop};
+use crate::stored::Beside;
 
 mod courier;
 mod limits;
@@ -126,41 +127,37 @@ impl Relay {
             }
             None => None,
         };
-        let link = Link::new(&settings);
-        let courier = Courier::new(settings, link, self.store, &self.name, self.lease)?;
+        let (service, link) = (self.name.clone(), Link::new(&settings));
+        let run =
+            self.prepare(Beside { service, settings, link, registry, stats: stats.clone() })?;
         stats.health().enter(Phase::Running);
-        let mut run = Run {
+        run.until(async {
+            stop.await;
+            stats.health().enter(Phase::Stopping);
+        })
+        .await;
+        Ok(())
+    }
+
+    /// Connects, beside whatever else shares these parts.
+    pub(crate) fn prepare(self, beside: Beside) -> crate::Result<Run> {
+        let Beside { service: name, settings, link, registry, stats } = beside;
+        let courier = Courier::new(settings, link, self.store, &name, self.lease)?;
+        Ok(Run {
             courier,
             idle_look: if self.bell.is_some() { IDLE_LOOK } else { DEAF_LOOK },
             bell: self.bell.unwrap_or_default(),
             stopping: Arc::default(),
             measures: Measures::new(&registry),
             stats,
-            name: self.name,
+            name,
             away: None,
-        };
-        tracing::info!(service = run.name, relay = run.courier.holder().name(), "relay running");
-        {
-            let (bell, stopping) = (Arc::clone(&run.bell), Arc::clone(&run.stopping));
-            let mut work = pin!(run.work());
-            tokio::select! {
-                () = &mut work => {}
-                () = stop => {
-                    stopping.store(true, Ordering::Relaxed);
-                    bell.notify_one();
-                    // What takes longer is published again by whoever comes next.
-                    let _ended = tokio::time::timeout(STOP_DRAIN, work).await;
-                }
-            }
-        }
-        run.stats.health().enter(Phase::Stopping);
-        run.leave().await;
-        Ok(())
+        })
     }
 }
 
 /// A relay at work.
-struct Run {
+pub(crate) struct Run {
     courier: Courier,
     bell: Arc<Notify>,
     idle_look: Duration,
@@ -173,6 +170,25 @@ struct Run {
 }
 
 impl Run {
+    /// Works until the future is done; then waits for what is under way and gives its slots back.
+    pub(crate) async fn until(mut self, stop: impl Future<Output = ()> + Send) {
+        tracing::info!(service = self.name, relay = self.courier.holder().name(), "relay running");
+        {
+            let (bell, stopping) = (Arc::clone(&self.bell), Arc::clone(&self.stopping));
+            let mut work = pin!(self.work());
+            tokio::select! {
+                () = &mut work => {}
+                () = stop => {
+                    stopping.store(true, Ordering::Relaxed);
+                    bell.notify_one();
+                    // What takes longer is published again by whoever comes next.
+                    let _ended = tokio::time::timeout(STOP_DRAIN, work).await;
+                }
+            }
+        }
+        self.leave().await;
+    }
+
     /// Until it is told to stop.
     async fn work(&mut self) {
         while !self.stopping.load(Ordering::Relaxed) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::handler::{Handler, HandlerArgs, IntoOutcome, Registered, States};
 use crate::lanes::retry::Retries;
+use crate::stored::Stored;
 
 mod check;
 pub(crate) mod health;
@@ -65,6 +66,7 @@ pub struct Service {
     pub(crate) concurrency: usize,
     pub(crate) retries: Retries,
     pub(crate) stats: Stats,
+    pub(crate) stored: Option<Stored>,
     /// Calls that made no sense, as sentences for `check`.
     misuse: Vec<String>,
 }
@@ -92,6 +94,7 @@ impl Service {
             start: Start::Beginning,
             concurrency: limits::CONCURRENCY_DEFAULT,
             retries: Retries::default(),
+            stored: None,
             misuse: Vec::new(),
         }
     }
@@ -150,6 +153,32 @@ impl Service {
             ));
         }
         self
+    }
+
+    /// Handles with this store, a database of the service's own: what a handler writes through its
+    /// [`Tx`](crate::Tx), the events that it returns and the mark that the event was handled commit
+    /// together, so every effect in the database happens once for each event, whatever dies and
+    /// however often the event comes. A relay in this service publishes the events.
+    ///
+    /// The tables are made, or brought to this library's version, at the start, unless they are
+    /// there already ([`Store::migrations`](crate::Store::migrations)). All instances of a service
+    /// share one store; no two services do.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub fn store(mut self, store: impl Into<crate::Store>) -> Self {
+        let outbox = match self.stored.take() {
+            Some(stored) => stored.outbox,
+            None => crate::Outbox::new(self.source_uri()),
+        };
+        self.stored = Some(Stored { store: store.into(), outbox });
+        self
+    }
+
+    /// The outbox for other code of the same process, an HTTP request say: the relay in this
+    /// service hears of what is written. None without a [`store`](Service::store). Its events have
+    /// the source that the service has now.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub fn outbox(&self) -> Option<crate::Outbox> {
+        self.stored.as_ref().map(|stored| stored.outbox.with_source(self.source_uri()))
     }
 
     /// The CloudEvents source of what it publishes: a URI reference, `/name` unless set.

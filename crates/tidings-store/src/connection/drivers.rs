@@ -51,6 +51,7 @@ macro_rules! driver {
         ) -> sqlx::query::Query<'q, $database, $arguments> {
             values.iter().fold(sqlx::query(sql), |query, value| match *value {
                 Value::Int(number) => query.bind(number),
+                Value::MaybeInt(number) => query.bind(number),
                 Value::Text(text) => query.bind(text),
                 Value::Bytes(bytes) => query.bind(bytes),
             })

@@ -4,6 +4,7 @@
 
 mod backlog;
 mod ground;
+mod inbox;
 mod migrations;
 mod model;
 mod order;

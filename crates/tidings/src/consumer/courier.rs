@@ -81,8 +81,8 @@ impl Courier {
         self.bring(TopicPartitionList::new());
     }
 
-    /// What waits is not sent any more: its partitions belong to others. Nor is it waited for, since
-    /// who loses partitions may have lost the broker.
+    /// What waits is not sent any more: its partitions belong to others. Nor is it waited for,
+    /// since who loses partitions may have lost the broker.
     pub(super) fn forget(&self) {
         self.losses.fetch_add(1, Ordering::AcqRel);
     }

@@ -13,6 +13,7 @@ use crate::events::Causation;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::delivery::Delivery;
 use crate::publisher::Publisher;
+use crate::stored::{Held, Stored, Unit};
 use crate::trace::TraceContext;
 
 /// What is shared by all attempts of a service.
@@ -24,6 +25,8 @@ pub(crate) struct Scope {
     pub(crate) states: States,
     /// Publishes as this service.
     pub(crate) publisher: Publisher,
+    /// Where effects and the marks of handled events commit together; without it, at least once.
+    pub(crate) stored: Option<Stored>,
 }
 
 /// One attempt at one event, from which arguments are made.
@@ -36,6 +39,8 @@ pub struct Context {
     pub(crate) attempt: u32,
     /// The cause of whatever this attempt publishes; made when something is published.
     pub(crate) causation: Option<Arc<Causation>>,
+    /// The transaction, once an argument has asked for it.
+    pub(crate) held: Option<Held>,
 }
 
 impl Context {
@@ -103,6 +108,12 @@ impl Context {
         Ok(self.scope.publisher.caused_by(causation))
     }
 
+    /// The transaction, when the handler has returned.
+    pub(super) fn unit_back(&mut self) -> Result<Option<Unit>, Fail> {
+        let held = self.held.take();
+        held.map(|held| held.back(self.handler.name)).transpose()
+    }
+
     /// The trace that the event belongs to.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         match &self.envelope {
@@ -146,12 +157,50 @@ pub(crate) const UNDECODABLE: &str = "undecodable";
 #[derive(Debug, Default)]
 pub struct Needs {
     states: Vec<(TypeId, &'static str)>,
+    /// The database that a transaction is asked of; any, if that is empty.
+    database: Option<&'static str>,
+    publisher: bool,
 }
 
 impl Needs {
     /// A state of this type must have been given by `.state(..)`.
     pub fn state<T: 'static>(&mut self) {
         self.states.push((TypeId::of::<T>(), type_name::<T>()));
+    }
+
+    /// A store on this database must have been given by `.store(..)`.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn database(&mut self, name: &'static str) {
+        self.database = Some(name);
+    }
+
+    /// A store must have been given.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn any_database(&mut self) {
+        self.database.get_or_insert("");
+    }
+
+    pub(crate) fn publisher(&mut self) {
+        self.publisher = true;
+    }
+
+    /// What does not fit the service's store, or its lack of one.
+    pub(crate) fn unfit(&self, handler: &str, stored: Option<&Stored>) -> Option<String> {
+        match (self.database, stored.map(Stored::database)) {
+            (Some(_), None) => Some(format!(
+                "handler `{handler}` takes a Tx or an Outbox, which need a store: add \
+                 `.store(Store::sqlite(\"{handler}.db\").await?)`, or another store"
+            )),
+            (Some(asked), Some(there)) if !asked.is_empty() && asked != there => Some(format!(
+                "handler `{handler}` takes a Tx on {asked}, and the service's store is on {there}: \
+                 write `Tx<sqlx::Sqlite>` or `Tx<sqlx::Postgres>`, as the store is"
+            )),
+            (_, Some(_)) if self.publisher => Some(format!(
+                "handler `{handler}` takes a Publisher, whose events would not be in the \
+                 transaction of the service's store: return them, or take `Tx` and `Outbox`"
+            )),
+            _ => None,
+        }
     }
 
     /// The names of the types that are not there.

@@ -21,7 +21,7 @@ use crate::time::Timestamp;
     message = "`{Self}` cannot be made for a handler",
     label = "this argument is at fault: `{Self}` is no `FromEvent`",
     note = "the event comes first; behind it come `Meta`, `State<T>` for what `.state(..)` gave, \
-            `Publisher`, `CloudEvent`, `Record`, or your own `FromEvent`"
+            `Tx`, `Publisher`, `CloudEvent`, `Record`, or your own `FromEvent`"
 )]
 pub trait FromEvent: Sized + Send + 'static {
     /// Whether it wants the event for itself: a handler may have one such argument.
@@ -148,6 +148,10 @@ impl<T: Clone + Send + Sync + 'static> FromEvent for State<T> {
 /// Publishes with the event as cause and with ids that a re-run derives again. It awaits the
 /// broker itself, so what it has published stays published if the handler fails afterwards.
 impl FromEvent for Publisher {
+    fn needs(needs: &mut Needs) {
+        needs.publisher();
+    }
+
     async fn from_event(cx: &mut Context) -> Result<Publisher, Fail> {
         cx.publisher()
     }

@@ -18,6 +18,7 @@ use crate::fail::{Fail, FailKind};
 use crate::handler::panic::catching;
 use crate::handler::{Attempt, Ended};
 use crate::lanes::outlet::Burial;
+use crate::stored::{Settled, Stored};
 use crate::time::Timestamp;
 
 /// How far the first attempt came before the flight began.
@@ -44,16 +45,28 @@ pub(crate) async fn pursue(group: &Arc<Group>, job: &Job, stage: Stage) -> End {
     let mut tries = Tries::default();
     let mut stage = stage;
     loop {
+        if group.scope.stored.is_some() && is_known(group, job, index).await {
+            group.meters.duplicate();
+            return End::Finished;
+        }
         let (result, elapsed) = attempt(group, job, index, stage, tries.begun + 1).await;
         tries.begun += 1;
-        let fail = match result {
-            Ok(ended) => match publish(group, job, index, ended).await {
-                Ok(()) => {
-                    group.meters.done(index, elapsed);
-                    return End::Finished;
-                }
-                Err(fail) => fail,
-            },
+        let ended = match (result, &group.scope.stored) {
+            (Ok(ended), None) => {
+                publish(group, job, index, ended).await.map(|()| Settled::Done(Vec::new()))
+            }
+            (Ok(ended), Some(stored)) => settle(group, stored, job, index, ended).await,
+            (Err(fail), _) => Err(fail),
+        };
+        let fail = match ended {
+            Ok(Settled::Done(_)) => {
+                group.meters.done(index, elapsed);
+                return End::Finished;
+            }
+            Ok(Settled::Elsewhere) => {
+                group.meters.duplicate();
+                return End::Finished;
+            }
             Err(fail) => fail,
         };
         let Some(delay) = tries.after(group, job, index, &fail) else {
@@ -176,12 +189,53 @@ impl Future for Guarded {
     }
 }
 
+/// Whether the handler is done with the event already. A store that is away is waited for: nothing
+/// can be handled without it.
+async fn is_known(group: &Group, job: &Job, index: usize) -> bool {
+    let (Some(stored), Ok(mark)) = (&group.scope.stored, group.mark(index, job)) else {
+        return false;
+    };
+    let mut tries = 0;
+    loop {
+        let error = match stored.knows(&mark).await {
+            Ok(known) => return known,
+            Err(error) => error,
+        };
+        let delay = away_delay(tries, random());
+        if is_worth_a_line(tries, delay) {
+            tracing::error!(
+                consumer = mark.consumer, address = %mark.address, %error,
+                "the inbox cannot be asked; next try in {} ms", delay.as_millis(),
+            );
+        }
+        tries += 1;
+        group.clock.sleep(delay).await;
+    }
+}
+
+/// Commits what the attempt has written with what it returned, and that the event was handled.
+async fn settle(
+    group: &Group,
+    stored: &Stored,
+    job: &Job,
+    index: usize,
+    ended: Ended,
+) -> Result<Settled, Fail> {
+    let mark = group.mark(index, job)?;
+    let settled = stored.settle(ended, &mark, &group.scope.source).await?;
+    if let Settled::Done(events) = &settled {
+        events.iter().for_each(|event| group.meters.published(&event.event.ty, &event.topic));
+        group.outlet.stored(events);
+    }
+    Ok(settled)
+}
+
 /// Publishes what the attempt returned, and waits until the broker has all of it.
 ///
 /// An event that can never be published (too large, not JSON) is the handler's failure. Whatever
 /// else goes wrong is waited for: the lane stands still, as its next event must not overtake.
 async fn publish(group: &Group, job: &Job, index: usize, ended: Ended) -> Result<(), Fail> {
-    let Ended { events, causation, trace } = ended;
+    let Ended { events, causation, trace, .. } = ended;
     if events.is_empty() {
         return Ok(());
     }

@@ -69,6 +69,14 @@ impl Outlet {
         }
     }
 
+    /// Events are in the store's outbox: a relay's business, and what a test looks at.
+    pub(crate) fn stored(&self, ready: &[Ready]) {
+        if let Outlet::Memory(memory) = self {
+            let mut published = memory.published.lock().unwrap_or_else(PoisonError::into_inner);
+            published.extend_from_slice(ready);
+        }
+    }
+
     /// Writes a dead letter and waits for its acknowledgement.
     pub(crate) async fn bury(&self, burial: &Burial<'_>) -> Result<(), PublishError> {
         match self {

@@ -218,7 +218,8 @@ impl Shard {
             return self.fly(lane, job, Stage::Bury);
         };
         let index = *index;
-        if self.manners[index].sent_away() {
+        // With a store there is always something to wait for: the inbox, and the commit.
+        if self.group.scope.stored.is_some() || self.manners[index].sent_away() {
             let slot = self.slot.take();
             return self.fly(lane, job, Stage::Begin(slot));
         }

@@ -56,6 +56,7 @@ pub(super) fn check(service: &Service) -> Result<(), CheckError> {
                 handler.name, handler.wire_type
             ));
         }
+        findings.extend(handler.needs.unfit(handler.name, service.stored.as_ref()));
         for state in handler.needs.missing(&service.states) {
             findings.push(format!(
                 "handler `{}` takes State<{state}>, which the service was not given: add \

@@ -21,6 +21,7 @@ use crate::lanes::{Clock, Group};
 use crate::link::Link;
 use crate::metrics::{Meters, Registry};
 use crate::publisher::Publisher;
+use crate::stored::{Beside, Relaying};
 
 /// Why a service cannot start, or had to stop by itself.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,9 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
         let end = consumer.ended().await;
         result = result.and(end);
     }
+    if let Some(relay) = running.relay.take() {
+        relay.stop().await;
+    }
     running.publisher.close().await?;
     tracing::info!(service = name, "stopped");
     result.map_err(|error| ServiceError::from(error).into())
@@ -82,6 +86,7 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
 struct Running {
     consumers: Vec<Handle>,
     publisher: Publisher,
+    relay: Option<Relaying>,
 }
 
 async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
@@ -103,6 +108,20 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     let publisher = Publisher::over(&settings, link.clone()).await?.source(source.as_str());
     let admin = Admin::over(&settings, link.clone())?;
     prepare_topics(&service, &settings, &admin).await?;
+
+    let relay = match &service.stored {
+        Some(stored) => {
+            stored.open().await?;
+            Some(stored.relay(Beside {
+                service: service.name.clone(),
+                settings: settings.clone(),
+                link: link.clone(),
+                registry: registry.clone(),
+                stats: service.stats(),
+            })?)
+        }
+        None => None,
+    };
 
     let member = settings.instance().map_or_else(process_name, str::to_owned);
     let slots = Arc::new(Semaphore::new(service.concurrency));
@@ -130,7 +149,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         let setup = Setup { config, topics, group, start, runtime, link: link.clone() };
         consumers.push(consumer::spawn(setup).map_err(ServiceError::from)?);
     }
-    Ok((Running { consumers, publisher }, server))
+    Ok((Running { consumers, publisher, relay }, server))
 }
 
 /// The settings of the process, unless the program gave its own, with what the builder says.
@@ -193,6 +212,7 @@ impl Parts {
             source: source.into(),
             states,
             publisher: publisher.clone(),
+            stored: service.stored.take(),
         };
         Parts {
             groups,

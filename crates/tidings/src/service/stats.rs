@@ -18,6 +18,7 @@ struct Inner {
     passed_by: AtomicU64,
     published: AtomicU64,
     retried: AtomicU64,
+    duplicates: AtomicU64,
     dead_lettered: AtomicU64,
     in_work: AtomicU64,
     lag: AtomicU64,
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub published: u64,
     /// Attempts that followed a failed one.
     pub retried: u64,
+    /// Events that the inbox knew already; without a store there is no inbox.
+    pub duplicates: u64,
     /// Events that were given up.
     pub dead_lettered: u64,
     /// Records that were taken and are not finished.
@@ -63,6 +66,7 @@ impl Stats {
             passed_by: read(&inner.passed_by),
             published: read(&inner.published),
             retried: read(&inner.retried),
+            duplicates: read(&inner.duplicates),
             dead_lettered: read(&inner.dead_lettered),
             in_work: read(&inner.in_work),
             lag: read(&inner.lag),
@@ -102,6 +106,10 @@ impl Stats {
 
     pub(crate) fn retried(&self, n: u64) {
         self.inner.retried.fetch_add(n, Ordering::Relaxed);
+    }
+
+    pub(crate) fn duplicate(&self, n: u64) {
+        self.inner.duplicates.fetch_add(n, Ordering::Relaxed);
     }
 
     pub(crate) fn dead_lettered(&self, n: u64) {

@@ -16,6 +16,7 @@ pub struct Handled {
     pub(super) published: Vec<Ready>,
     pub(super) buried: Vec<(RawRecord, DeadLetter)>,
     pub(super) handled: u64,
+    pub(super) duplicates: u64,
     pub(super) attempts: u64,
     pub(super) waited: Duration,
 }
@@ -106,13 +107,25 @@ impl Handled {
         self
     }
 
+    /// The store's inbox knew it: its handlers were done with it before, and did not run again.
+    ///
+    /// # Panics
+    /// If one ran, or nobody takes its type.
+    #[track_caller]
+    pub fn expect_duplicate(self) -> Handled {
+        if self.duplicates == 0 || self.attempts > 0 {
+            panic!("expected that the inbox knows it\n{}", self.story());
+        }
+        self
+    }
+
     /// Nobody here takes an event of its type.
     ///
     /// # Panics
     /// If somebody did.
     #[track_caller]
     pub fn expect_passed_by(self) -> Handled {
-        if self.attempts != 0 {
+        if self.attempts + self.duplicates != 0 {
             panic!("expected that nobody takes it\n{}", self.story());
         }
         self

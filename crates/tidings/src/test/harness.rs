@@ -18,7 +18,7 @@ use crate::lanes::route::Router;
 use crate::lanes::{Clock, Group, handle};
 use crate::metrics::{Meters, Registry};
 use crate::publisher::{Catcher, Publisher};
-use crate::service::Service;
+use crate::service::{Service, Snapshot};
 use crate::time::Timestamp;
 
 /// A service without a broker: its handlers run as they would, but returned events and dead
@@ -65,10 +65,15 @@ pub struct Harness {
 /// Takes a service as its `main` would build it.
 ///
 /// # Panics
-/// If [`Service::check`] refuses it.
+/// If [`Service::check`] refuses it, or its store cannot be opened.
 pub async fn service(service: Service) -> Harness {
     if let Err(error) = service.check() {
         panic!("{error}");
+    }
+    if let Some(stored) = &service.stored
+        && let Err(error) = stored.open().await
+    {
+        panic!("the service's store: {error}");
     }
     panic::install_hook();
     let outlet = Arc::new(MemoryOutlet::default());
@@ -119,20 +124,16 @@ impl Harness {
         Handled {
             published,
             buried: self.outlet.take_buried(),
-            handled: after.0 - before.0,
-            attempts: after.1 - before.1,
+            handled: after.handled - before.handled,
+            attempts: attempts(&after) - attempts(&before),
+            duplicates: after.duplicates - before.duplicates,
             waited: Duration::from_millis(skipped),
         }
     }
 
-    /// How many (handler, event) pairs ended well, and how many attempts there were in all.
-    fn counts(&self) -> (u64, u64) {
-        let snapshots: Vec<_> =
-            self.groups.iter().map(|group| group.meters.stats().snapshot()).collect();
+    fn counts(&self) -> Snapshot {
         // All groups count into the same statistics.
-        snapshots.first().map_or((0, 0), |snapshot| {
-            (snapshot.handled, snapshot.handled + snapshot.retried + snapshot.dead_lettered)
-        })
+        self.groups.first().map(|group| group.meters.stats().snapshot()).unwrap_or_default()
     }
 
     fn stamp(&self, draft: Draft) -> Ready {
@@ -157,6 +158,11 @@ impl Harness {
     }
 }
 
+/// How many attempts there were in all.
+fn attempts(counts: &Snapshot) -> u64 {
+    counts.handled + counts.retried + counts.dead_lettered
+}
+
 fn groups_of(
     mut service: Service,
     publisher: Publisher,
@@ -173,6 +179,7 @@ fn groups_of(
         source: service.source_uri().into(),
         states: std::mem::take(&mut service.states),
         publisher,
+        stored: service.stored.take(),
     });
     let registry = Registry::new(&service.name);
     let slots = Arc::new(Semaphore::new(service.concurrency));

@@ -12,5 +12,6 @@ mod named;
 mod outbox;
 mod publishing;
 mod services;
+mod stored;
 
 use tidings::Store;

@@ -4,4 +4,4 @@ mod away;
 mod held;
 mod processes;
 mod relaying;
-mod rig;
+pub(crate) mod rig;

@@ -1,0 +1,182 @@
+//! The unit of work of one attempt at one event: a transaction that begins when it is first asked
+//! for, so that nobody holds SQLite's one writer or a connection while it waits for something
+//! outside. [`Work`] is the owner's side, [`Tx`] the handler's.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::connection::{Connection, Row, Transactional, Value, sealed};
+use crate::error::StoreError;
+use crate::statements::Dialect;
+use crate::store::{Session, Store};
+
+mod backend;
+mod executor;
+
+pub use backend::Backend;
+
+/// The database of a [`Tx`] that names none.
+#[cfg(feature = "sqlite")]
+pub type DefaultDatabase = sqlx::Sqlite;
+/// The database of a [`Tx`] that names none.
+#[cfg(not(feature = "sqlite"))]
+pub type DefaultDatabase = sqlx::Postgres;
+
+/// What events written in this transaction have as their cause; the store does not look inside.
+pub type Cause = Arc<dyn Any + Send + Sync>;
+
+/// A transaction that has begun or will. Dropped, it has not happened.
+pub struct Work {
+    store: Store,
+    session: Option<Session>,
+}
+
+impl Work {
+    /// Nothing has begun.
+    pub fn new(store: Store) -> Work {
+        Work { store, session: None }
+    }
+
+    /// The transaction, begun now if it was not.
+    pub async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        if self.session.is_none() {
+            self.session = Some(self.store.begin().await?);
+        }
+        // It is there: written without a way to panic.
+        self.session.as_mut().ok_or_else(|| StoreError::of("begin")(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Makes it true; nothing, if nothing was begun.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.session {
+            Some(session) => session.commit().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A handler's transaction, an argument behind the event: its statements, the events that the
+/// handler publishes and the mark that the event was handled commit together or not at all.
+///
+/// It begins at the first statement. `&mut tx` and `&mut *tx` are sqlx executors; functions that
+/// take a connection get it from [`conn`](Held::conn). Only the service commits it, when the
+/// handler has returned `Ok`: an error, a time-out or a cancelled attempt rolls it back.
+///
+/// It must be gone when the handler returns: one that was moved into a task that still runs fails
+/// the attempt, and never commits.
+pub struct Tx<DB: Backend = DefaultDatabase> {
+    held: Held<DB>,
+}
+
+/// What a [`Tx`] dereferences to.
+pub struct Held<DB: Backend> {
+    work: OwnedMutexGuard<Work>,
+    cause: Cause,
+    database: PhantomData<fn() -> DB>,
+}
+
+impl<DB: Backend> Tx<DB> {
+    /// The handler's side of this work; none while another one holds it.
+    pub fn lend(work: &Arc<Mutex<Work>>, cause: Cause) -> Option<Tx<DB>> {
+        let work = Arc::clone(work).try_lock_owned().ok()?;
+        Some(Tx { held: Held { work, cause, database: PhantomData } })
+    }
+}
+
+impl<DB: Backend> Held<DB> {
+    /// The connection, in the transaction: begun now if it was not.
+    ///
+    /// # Errors
+    /// The transaction cannot begin: the database is away, or no connection becomes free.
+    pub async fn conn(&mut self) -> Result<&mut DB::Connection, sqlx::Error> {
+        let session = self.work.session().await.map_err(StoreError::into_source)?;
+        DB::connection(session).ok_or_else(|| {
+            let name = std::any::type_name::<DB>();
+            sqlx::Error::Configuration(format!("the service's store is not on {name}").into())
+        })
+    }
+}
+
+impl<DB: Backend> Deref for Tx<DB> {
+    type Target = Held<DB>;
+
+    fn deref(&self) -> &Held<DB> {
+        &self.held
+    }
+}
+
+impl<DB: Backend> DerefMut for Tx<DB> {
+    fn deref_mut(&mut self) -> &mut Held<DB> {
+        &mut self.held
+    }
+}
+
+impl<DB: Backend> sealed::Sealed for Held<DB> {}
+impl<DB: Backend> sealed::Sealed for Tx<DB> {}
+
+impl<DB: Backend> Connection for Held<DB> {
+    fn dialect(&self) -> Dialect {
+        DB::DIALECT
+    }
+
+    async fn execute(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<u64, sqlx::Error> {
+        self.work.session().await.map_err(StoreError::into_source)?.execute(sql, values).await
+    }
+
+    async fn rows(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, sqlx::Error> {
+        self.work.session().await.map_err(StoreError::into_source)?.rows(sql, values).await
+    }
+
+    async fn script(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        self.work.session().await.map_err(StoreError::into_source)?.script(sql).await
+    }
+}
+
+impl<DB: Backend> Transactional for Held<DB> {
+    type Connection = Held<DB>;
+
+    fn connection(&mut self) -> &mut Held<DB> {
+        self
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        Some(&self.cause)
+    }
+}
+
+impl<DB: Backend> Transactional for Tx<DB> {
+    type Connection = Held<DB>;
+
+    fn connection(&mut self) -> &mut Held<DB> {
+        &mut self.held
+    }
+
+    fn cause(&self) -> Option<&Cause> {
+        Some(&self.held.cause)
+    }
+}
+
+impl<DB: Backend> fmt::Debug for Held<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tx").field("begun", &self.work.session.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl<DB: Backend> fmt::Debug for Tx<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.held.fmt(f)
+    }
+}

@@ -1,0 +1,51 @@
+//! The inbox: one row per consumer and event, whoever is first.
+
+use tidings_store::inbox::{Entry, insert, knows};
+
+use crate::ground::Ground;
+use crate::on_both;
+
+const ENTRY: Entry<'static> = Entry {
+    consumer: "payments/charge",
+    source: "/orders",
+    id: "1",
+    topic: "orders",
+    partition: 3,
+    offset: 7,
+    time_ms: None,
+};
+
+on_both! {
+    async fn an_event_is_known_when_its_transaction_has_committed(ground: &Ground) {
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let mut session = store.begin().await.unwrap();
+        assert!(insert(&mut session, &ENTRY).await.unwrap());
+        assert!(!knows(store, &ENTRY).await.unwrap(), "not yet");
+        drop(session);
+        assert!(!knows(store, &ENTRY).await.unwrap(), "rolled back");
+        let mut session = store.begin().await.unwrap();
+        assert!(insert(&mut session, &Entry { time_ms: Some(1), ..ENTRY }).await.unwrap());
+        session.commit().await.unwrap();
+        assert!(knows(store, &ENTRY).await.unwrap());
+        let mut session = store.begin().await.unwrap();
+        assert!(!insert(&mut session, &ENTRY).await.unwrap(), "somebody was first");
+    }
+
+    async fn identity_is_consumer_source_and_id_and_nothing_else(ground: &Ground) {
+        let store = &ground.store;
+        store.migrate().await.unwrap();
+        let others = [
+            Entry { consumer: "payments/refund", ..ENTRY },
+            Entry { source: "/orders2", ..ENTRY },
+            Entry { id: "2", ..ENTRY },
+        ];
+        let mut session = store.begin().await.unwrap();
+        for entry in others.iter().chain([&ENTRY]) {
+            assert!(insert(&mut session, entry).await.unwrap(), "{entry:?}");
+        }
+        let moved = Entry { topic: "elsewhere", partition: 0, offset: 0, ..ENTRY };
+        assert!(!insert(&mut session, &moved).await.unwrap(), "a copy at another place");
+        session.commit().await.unwrap();
+    }
+}

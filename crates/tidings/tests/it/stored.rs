@@ -1,0 +1,6 @@
+//! Handling with a store: rows, events and the mark that an event was handled, together or not at
+//! all.
+
+mod once;
+mod processes;
+mod rig;

@@ -1,0 +1,117 @@
+//! A service that keeps a ledger: a row for each event, without any constraint, so that whatever is
+//! done twice is there twice.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Executor as _, Row as _};
+use tidings::outbox::Dialect;
+use tidings::prelude::*;
+use tokio::sync::Barrier;
+
+use crate::outbox::rig::Changed;
+
+#[derive(Debug, Event, Serialize, Deserialize)]
+#[event(type = "com.example.row.booked", version = 1, topic = "booked", key = row)]
+pub struct Booked {
+    pub row: String,
+    pub version: i64,
+}
+
+#[derive(Debug, Event, Serialize, Deserialize)]
+#[event(type = "com.example.row.noted", version = 1, topic = "noted", key = row)]
+pub struct Noted {
+    pub row: String,
+}
+
+/// What the handler is to do besides.
+#[derive(Clone, Default)]
+pub struct Script {
+    /// So many attempts fail, when they have written everything.
+    pub fail_first: Arc<AtomicU32>,
+    /// Attempts wait here for each other, before they write.
+    pub meet: Option<Arc<Barrier>>,
+    /// Sends a statement that fails, and goes on as if nothing had been.
+    pub swallow: bool,
+    /// Moves the transaction into a task that does not end.
+    pub keep: bool,
+    /// Something outside that takes its time.
+    pub takes: Duration,
+}
+
+macro_rules! book {
+    ($name:ident, $database:ty) => {
+        async fn $name(
+            changed: Changed,
+            mut tx: Tx<$database>,
+            outbox: Outbox,
+            State(script): State<Script>,
+        ) -> Result<Booked, Fail> {
+            let Changed { row, version } = changed;
+            tokio::time::sleep(script.takes).await;
+            if let Some(meet) = &script.meet {
+                meet.wait().await;
+            }
+            if script.swallow {
+                let _ = tx.execute("INSERT INTO nowhere VALUES (1)").await;
+            }
+            if !script.swallow {
+                let insert = sqlx::query("INSERT INTO ledger VALUES ($1, $2)");
+                insert.bind(&row).bind(version).execute(&mut *tx).await?;
+            }
+            // One that is kept would hold the key's lock against all tests of this database.
+            if !script.swallow && !script.keep {
+                outbox.publish(&mut tx, Noted { row: row.clone() }).await?;
+            }
+            let left = |left: u32| left.checked_sub(1);
+            if script.fail_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok() {
+                return Err(Fail::retry("the script says so"));
+            }
+            if script.keep {
+                tokio::spawn(async move {
+                    let _tx = tx;
+                    std::future::pending::<()>().await;
+                });
+            }
+            Ok(Booked { row, version })
+        }
+    };
+}
+
+book!(book_on_sqlite, sqlx::Sqlite);
+book!(book_on_postgres, sqlx::Postgres);
+
+/// The service over this store.
+pub fn ledger(store: &Store, script: Script) -> Service {
+    let service = Service::new("ledger").store(store.clone()).state(script);
+    match store.dialect() {
+        Dialect::Sqlite => service.on("book", book_on_sqlite),
+        Dialect::Postgres => service.on("book", book_on_postgres),
+    }
+}
+
+pub async fn make_ledger(store: &Store) {
+    let sql = "CREATE TABLE ledger (row_name text NOT NULL, version bigint NOT NULL)";
+    match (store.sqlite_pool(), store.postgres_pool()) {
+        (Some(pool), _) => drop(pool.execute(sql).await.unwrap()),
+        (_, Some(pool)) => drop(pool.execute(sql).await.unwrap()),
+        _ => unreachable!(),
+    }
+}
+
+/// The ledger's rows, sorted.
+pub async fn rows(store: &Store) -> Vec<(String, i64)> {
+    let sql = "SELECT row_name, version FROM ledger ORDER BY row_name, version";
+    macro_rules! read {
+        ($pool:expr) => {
+            $pool.fetch_all(sql).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+        };
+    }
+    match (store.sqlite_pool(), store.postgres_pool()) {
+        (Some(pool), _) => read!(pool),
+        (_, Some(pool)) => read!(pool),
+        _ => unreachable!(),
+    }
+}
