@@ -51,6 +51,9 @@ pub use stats::{Snapshot, Stats};
 /// counts as finished; a re-run publishes the same ids. What cannot be handled becomes a dead
 /// letter on `<topic>.<group>.dlq`; nothing is skipped.
 ///
+/// With a store (feature `sqlite` or `postgres`) a handler's effects in it happen once for each
+/// event, and the events that it returns are published if and only if those effects are there.
+///
 /// Events are handed out by their type, whichever subscribed topic they come from. A type that
 /// nobody here handles passes by and is counted. A record that is no event, one whose data cannot
 /// be read and an unknown version of a handled type become dead letters.
