@@ -40,6 +40,50 @@ pub struct DeadLetter {
     pub fingerprint: Option<String>,
     /// Could a retry have helped?
     pub retryable: Option<bool>,
+    /// What has become of it, for dead letters of services with a store; the newest copy counts.
+    pub state: Option<State>,
+}
+
+/// What has become of a parked event. Dead letters of services without a store have no state: there
+/// they wait for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// It waits for a person.
+    Parked,
+    /// It is tried again by itself.
+    Retrying,
+    /// Its handler is done with it after all.
+    Done,
+    /// A person has given it up.
+    Discarded,
+    /// A person has changed it; it is tried again.
+    Edited,
+}
+
+impl State {
+    const ALL: [State; 5] =
+        [State::Parked, State::Retrying, State::Done, State::Discarded, State::Edited];
+
+    /// The word in the header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Parked => "parked",
+            State::Retrying => "retrying",
+            State::Done => "done",
+            State::Discarded => "discarded",
+            State::Edited => "edited",
+        }
+    }
+
+    /// Is nothing left to be done?
+    pub fn is_over(self) -> bool {
+        matches!(self, State::Done | State::Discarded)
+    }
+
+    fn of(word: &str) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.as_str() == word)
+    }
 }
 
 /// The topic that a group's dead letters of this topic go to, unless configured.
@@ -77,6 +121,7 @@ impl DeadLetter {
         put(header::LAST_FAILED_AT, self.last_failed_at.clone());
         put(header::FINGERPRINT, self.fingerprint.clone());
         put(header::RETRYABLE, self.retryable.map(|b| b.to_string()));
+        put(header::STATE, self.state.map(|state| state.as_str().to_owned()));
         headers
     }
 

@@ -46,6 +46,8 @@ headers! {
     FINGERPRINT = "tidings-dlq-fingerprint";
     /// `true` or `false`.
     RETRYABLE = "tidings-dlq-retryable";
+    /// What has become of a parked event: `parked`, `retrying`, `done`, `discarded`, `edited`.
+    STATE = "tidings-dlq-state";
     /// The redrive that brought it here again.
     REDRIVE_ID = "tidings-dlq-redrive-id";
     /// How often it was redriven.

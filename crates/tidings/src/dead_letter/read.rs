@@ -1,6 +1,6 @@
 //! Reads the headers of every family of dead letters.
 
-use super::{DeadLetter, header};
+use super::{DeadLetter, State, header};
 use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
 
@@ -31,6 +31,7 @@ fn connect(record: &Record) -> Option<DeadLetter> {
         last_failed_at: text(header::LAST_FAILED_AT),
         fingerprint: text(header::FINGERPRINT),
         retryable: text(header::RETRYABLE).and_then(|t| t.parse().ok()),
+        state: text(header::STATE).and_then(|word| State::of(&word)),
     })
 }
 

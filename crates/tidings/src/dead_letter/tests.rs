@@ -57,6 +57,7 @@ proptest! {
         numbers in proptest::option::of((0i32.., 0i64.., 0u32..)),
         retryable in proptest::option::of(any::<bool>()),
         topic in "[a-z.]{1,20}",
+        state in proptest::option::of(proptest::sample::select(State::ALL.to_vec())),
     ) {
         let [group, handler, member, stage, class, message, stack, first, last, print] = texts;
         let dead = DeadLetter {
@@ -75,6 +76,7 @@ proptest! {
             last_failed_at: last,
             fingerprint: print,
             retryable,
+            state,
         };
         prop_assert_eq!(DeadLetter::read(&record(dead.to_headers())), Some(dead));
     }

@@ -187,6 +187,7 @@ impl Burial<'_> {
             last_failed_at: Some(self.last_failed_at.to_string()),
             fingerprint: Some(self.fingerprint()),
             retryable: Some(self.fail.kind() != FailKind::Reject),
+            state: None,
         }
     }
 
