@@ -104,7 +104,9 @@ macro_rules! column {
 
 impl Row {
     column!(int: i64);
+    column!(maybe_int: Option<i64>);
     column!(text: String);
+    column!(maybe_text: Option<String>);
     column!(bytes: Option<Vec<u8>>);
 }
 

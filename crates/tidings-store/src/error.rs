@@ -32,6 +32,20 @@ pub enum StoreError {
         /// The newest that this library has.
         needed: i64,
     },
+    /// The transaction was not begun.
+    #[error(
+        "an earlier event of the same key is parked, or this one is no longer the first: its \
+         handler has to wait for its turn"
+    )]
+    NotItsTurn,
+    /// A parked event holds what the store never writes.
+    #[error("the parked event {address} cannot be read: {reason}")]
+    Parked {
+        /// Where the event lay.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A row holds what the store never writes.
     #[error("row {position} of the outbox cannot be read: {reason}")]
     Row {

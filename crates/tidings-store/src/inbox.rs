@@ -9,6 +9,7 @@
 use crate::Store;
 use crate::connection::{Connection, Value, statements};
 use crate::error::StoreError;
+use crate::parking::Lane;
 
 /// One event for one handler.
 #[derive(Clone, Copy, Debug)]
@@ -29,27 +30,66 @@ pub struct Entry<'a> {
     pub time_ms: Option<i64>,
 }
 
-/// Is this handler done with the event? Read outside of any transaction: *no* may be too old when
-/// it arrives, *yes* is for ever.
-pub async fn knows(store: &Store, entry: &Entry<'_>) -> Result<bool, StoreError> {
-    let values = [entry.consumer, entry.source, entry.id].map(|text| Value::Text(Some(text)));
-    let rows = store.read(|sql| sql.inbox_outcome, &values).await;
-    Ok(!rows.map_err(StoreError::of("look into the inbox"))?.is_empty())
+/// What the store knows of an event for a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing: it may be handled.
+    New,
+    /// The handler is done with it, or has parked it.
+    Known,
+    /// An earlier event of its lane is parked: it has to wait behind that one.
+    Behind,
 }
 
-/// Writes the row as the last one of the connection's transaction. `false`: somebody else has
-/// handled the event, and the transaction has to be rolled back.
+/// How it ended for a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Handled.
+    Done,
+    /// It waits in the tables of [`parking`](crate::parking).
+    Parked,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Parked => "parked",
+        }
+    }
+}
+
+/// How the event stands. Read outside of any transaction: *new* and *behind* may be too old when
+/// they arrive, *known* is for ever.
+pub async fn look(store: &Store, entry: &Entry<'_>, lane: &Lane) -> Result<Standing, StoreError> {
+    const WHAT: &str = "look into the inbox";
+    let [consumer, source, id] =
+        [entry.consumer, entry.source, entry.id].map(|text| Value::Text(Some(text)));
+    let [_, topic, bytes] = lane.values();
+    let rows = store.read(|sql| sql.inbox_look, &[consumer, source, id, topic, bytes]).await;
+    let number = rows.and_then(|rows| rows.first().ok_or(sqlx::Error::RowNotFound)?.int(0));
+    Ok(match number.map_err(StoreError::of(WHAT))? {
+        0 => Standing::New,
+        1 => Standing::Known,
+        _ => Standing::Behind,
+    })
+}
+
+/// Writes the row as the last one of the connection's transaction. `false`: somebody else was
+/// first, and the transaction has to be rolled back.
 ///
 /// On PostgreSQL it waits for a transaction that has written the same row and not ended.
 pub async fn insert(
     connection: &mut impl Connection,
     entry: &Entry<'_>,
+    outcome: Outcome,
 ) -> Result<bool, StoreError> {
     let sql = statements(connection).inbox_insert;
     let values = [
         Value::Text(Some(entry.consumer)),
         Value::Text(Some(entry.source)),
         Value::Text(Some(entry.id)),
+        Value::Text(Some(outcome.as_str())),
         Value::Text(Some(entry.topic)),
         Value::Int(entry.partition.into()),
         Value::Int(entry.offset),
@@ -57,4 +97,18 @@ pub async fn insert(
     ];
     let inserted = connection.execute(sql, &values).await;
     Ok(inserted.map_err(StoreError::of("write into the inbox"))? == 1)
+}
+
+/// A parked event was handled after all: the last statement of the connection's transaction.
+/// `false`: it is not parked, and the transaction has to be rolled back.
+pub async fn done(
+    connection: &mut impl Connection,
+    consumer: &str,
+    source: &str,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let sql = statements(connection).inbox_done;
+    let values = [consumer, source, id].map(|text| Value::Text(Some(text)));
+    let updated = connection.execute(sql, &values).await;
+    Ok(updated.map_err(StoreError::of("write into the inbox"))? == 1)
 }

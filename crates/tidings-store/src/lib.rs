@@ -6,6 +6,8 @@
 //!
 //! - [`outbox`]: events as rows of the user's own transaction, in the order of commits per key;
 //! - [`inbox`]: which handler is done with which event, in the transaction in which it handled it;
+//! - [`parking`]: events that could not be handled, with those of their keys behind them, and how
+//!   they are handled after all;
 //! - [`Work`] and [`Tx`]: that transaction, which begins when it is first asked for;
 //! - [`slots`]: which relay may publish which rows, by leases with epochs;
 //! - [`backlog`]: what waits, what was acknowledged, and the keys that are held because their first
@@ -28,6 +30,7 @@ pub mod inbox;
 mod limits;
 mod migrations;
 pub mod outbox;
+pub mod parking;
 pub mod slots;
 mod statements;
 mod store;
@@ -40,4 +43,4 @@ pub use limits::{LEASE, SLOTS};
 pub use migrations::{Migration, migrations};
 pub use statements::Dialect;
 pub use store::{Session, Store};
-pub use work::{Backend, Cause, DefaultDatabase, Held, Tx, Work};
+pub use work::{Backend, Cause, DefaultDatabase, Gate, Held, Tx, Work};

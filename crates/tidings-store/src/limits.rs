@@ -25,3 +25,10 @@ pub(crate) const NEXT_DUE_MAX: Duration = Duration::from_secs(3600);
 
 /// Rows that are counted for a status; more are told as "at least". Counting takes a scan.
 pub(crate) const COUNTED_ROWS: i64 = 10_000;
+
+/// Times that are added to the database's clock; none is later than in a hundred years, which every
+/// type of every database can hold.
+pub(crate) fn millis(time: Duration) -> i64 {
+    const CENTURY_MS: i64 = 100 * 366 * 24 * 3_600_000;
+    i64::try_from(time.as_millis()).unwrap_or(CENTURY_MS).min(CENTURY_MS)
+}

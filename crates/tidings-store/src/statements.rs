@@ -29,7 +29,11 @@ macro_rules! statements {
 statements! {
     schema_lock schema_table schema_version schema_applied
     outbox_insert
-    inbox_insert inbox_outcome
+    inbox_look inbox_insert inbox_done
+    parked_key_lock parked_key_put parked_key_refresh parked_key_drop
+    parked_lower parked_put parked_head parked_take parked_failed parked_status parked_topics
+    parked_redrive parked_waiting
+    drain_claim drain_renew drain_release drain_leave drain_next drain_take_over
     relay_seen relay_gone relays_live
     slots_claim slots_renew slots_release slots_held
     backlog_waiting backlog_row backlog_delete backlog_age backlog_count

@@ -1,6 +1,7 @@
 //! `Store`: a service's database, through a pool of its own or one that the service has already.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -131,6 +132,15 @@ impl Store {
 
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Session, StoreError> {
+        self.begin_idle_max(None).await
+    }
+
+    /// Begins a transaction that PostgreSQL ends when nothing was said for so long. SQLite's ends
+    /// with its process.
+    pub(crate) async fn begin_idle_max(
+        &self,
+        idle_max: Option<Duration>,
+    ) -> Result<Session, StoreError> {
         let wrong = StoreError::of("begin a transaction");
         Ok(match &self.pool {
             #[cfg(feature = "sqlite")]
@@ -143,7 +153,17 @@ impl Store {
             }
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => {
-                let begun = pool.begin().await.map_err(wrong)?;
+                let begun = match idle_max {
+                    None => pool.begin().await,
+                    // In one message with the beginning: it costs no turn.
+                    Some(idle_max) => {
+                        let ms = crate::limits::millis(idle_max).clamp(1, i32::MAX.into());
+                        let setting = "idle_in_transaction_session_timeout";
+                        let sql = format!("BEGIN; SET LOCAL {setting} = {ms}");
+                        pool.begin_with(sqlx::AssertSqlSafe(sql)).await
+                    }
+                };
+                let begun = begun.map_err(wrong)?;
                 Session { transaction: Transaction::Postgres(begun), _turn: None }
             }
         })

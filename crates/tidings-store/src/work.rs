@@ -7,6 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -17,8 +18,10 @@ use crate::store::{Session, Store};
 
 mod backend;
 mod executor;
+mod gate;
 
 pub use backend::Backend;
+pub use gate::Gate;
 
 /// The database of a [`Tx`] that names none.
 #[cfg(feature = "sqlite")]
@@ -30,25 +33,47 @@ pub type DefaultDatabase = sqlx::Postgres;
 /// What events written in this transaction have as their cause; the store does not look inside.
 pub type Cause = Arc<dyn Any + Send + Sync>;
 
-/// A transaction that has begun or will. Dropped, it has not happened.
+/// A transaction that has begun or will, if its gate lets it. Dropped, it has not happened.
 pub struct Work {
     store: Store,
+    gate: Gate,
+    idle_max: Option<Duration>,
     session: Option<Session>,
+    /// A handler that ignores the error must not get in at its second statement.
+    turned_away: bool,
 }
 
 impl Work {
     /// Nothing has begun.
-    pub fn new(store: Store) -> Work {
-        Work { store, session: None }
+    pub fn new(store: Store, gate: Gate) -> Work {
+        Work { store, gate, idle_max: None, session: None, turned_away: false }
+    }
+
+    /// PostgreSQL ends it when nothing was said for so long: a host that is dead, or a handler that
+    /// has left it somewhere, must not hold a key's locks for ever.
+    pub fn idle_max(self, idle_max: Duration) -> Work {
+        Work { idle_max: Some(idle_max), ..self }
     }
 
     /// The transaction, begun now if it was not.
+    ///
+    /// # Errors
+    /// [`StoreError::NotItsTurn`] if the gate is closed: now, or when it was asked first.
     pub async fn session(&mut self) -> Result<&mut Session, StoreError> {
-        if self.session.is_none() {
-            self.session = Some(self.store.begin().await?);
+        if self.turned_away {
+            return Err(StoreError::NotItsTurn);
         }
-        // It is there: written without a way to panic.
-        self.session.as_mut().ok_or_else(|| StoreError::of("begin")(sqlx::Error::WorkerCrashed))
+        match &mut self.session {
+            Some(session) => Ok(session),
+            none => {
+                let mut session = self.store.begin_idle_max(self.idle_max).await?;
+                if !self.gate.pass(&mut session).await? {
+                    self.turned_away = true;
+                    return Err(StoreError::NotItsTurn);
+                }
+                Ok(none.insert(session))
+            }
+        }
     }
 
     /// Makes it true; nothing, if nothing was begun.

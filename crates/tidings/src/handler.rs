@@ -84,7 +84,7 @@ pub(crate) struct Ended {
         not(any(feature = "sqlite", feature = "postgres")),
         expect(dead_code, reason = "only a store reads it")
     )]
-    pub(crate) unit: Option<Unit>,
+    pub(crate) unit: Option<Box<Unit>>,
 }
 
 /// A handler whose types are behind us.

@@ -16,8 +16,10 @@ use crate::cloudevents::CloudEvent;
 use crate::fail::Fail;
 use crate::handler::{Attempt, Context, Scope};
 use crate::metrics::Meters;
-use crate::stored::Mark;
+use crate::stored::Gate;
 
+pub(crate) mod attempt;
+pub(crate) mod burial;
 pub(crate) mod delivery;
 mod flight;
 mod hash;
@@ -29,6 +31,7 @@ pub(crate) mod route;
 mod shard;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tries;
 
 use delivery::Delivery;
 use hash::{hash, spread};
@@ -50,6 +53,9 @@ pub(crate) struct Group {
     /// Handlers that may run at the same time, over all groups of the service.
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) clock: Clock,
+    /// Rung when an event was parked.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) parked: tokio::sync::Notify,
 }
 
 /// How the lanes wait for a delayed attempt.
@@ -63,7 +69,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    async fn sleep(&self, delay: Duration) {
+    pub(crate) async fn sleep(&self, delay: Duration) {
         match self {
             Clock::Real => tokio::time::sleep(delay).await,
             Clock::Skipping(skipped_ms) => {
@@ -171,7 +177,7 @@ fn lane_of(seed: u64, handler: usize) -> u64 {
 }
 
 /// Index that stands for no handler: a record that is no event has none.
-const NO_HANDLER: usize = usize::MAX;
+pub(crate) const NO_HANDLER: usize = usize::MAX;
 
 /// One record for one handler.
 pub(crate) struct Job {
@@ -230,15 +236,15 @@ impl Report {
 pub(crate) async fn handle(group: &Arc<Group>, delivery: &Delivery) {
     for (_, job) in jobs(group, delivery) {
         let stage = match job.work {
-            Work::Handle(..) => flight::Stage::Begin(None),
-            Work::Bury(..) => flight::Stage::Bury,
+            Work::Handle(..) => attempt::Stage::Begin(None),
+            Work::Bury(..) => attempt::Stage::Bury,
         };
         flight::pursue(group, &job, stage).await;
     }
 }
 
 /// The jobs of one record, each with the handler's part of its lane; none if it passes by.
-fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
+pub(crate) fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
     let (works, indexes): (Vec<Work>, Vec<usize>) = match group.router.route(delivery) {
         Route::PassBy => return Vec::new(),
         Route::Handle(indexes, envelope) => {
@@ -260,16 +266,6 @@ fn jobs(group: &Group, delivery: &Delivery) -> Vec<(usize, Job)> {
 }
 
 impl Group {
-    /// What the inbox knows this record by, for one handler.
-    fn mark(&self, index: usize, job: &Job) -> Result<Mark, Fail> {
-        let event = match &job.work {
-            Work::Handle(_, Some(envelope)) => Arc::clone(envelope),
-            _ => Arc::new(CloudEvent::from_record(&job.delivery.record()).map_err(Fail::reject)?),
-        };
-        let consumer = format!("{}/{}", self.scope.service, self.router.handlers[index].name);
-        Ok(Mark { consumer, event, address: job.delivery.address() })
-    }
-
     /// Begins an attempt of a handler.
     fn attempt(
         &self,
@@ -277,6 +273,7 @@ impl Group {
         delivery: &Delivery,
         envelope: Option<Arc<CloudEvent>>,
         attempt: u32,
+        gate: Option<Gate>,
     ) -> Attempt {
         let handler = &self.router.handlers[index];
         let cx = Context {
@@ -286,6 +283,7 @@ impl Group {
             envelope,
             attempt,
             causation: None,
+            gate,
             held: None,
         };
         // The fields cost more than a quick handler, so only for somebody who looks.

@@ -88,6 +88,10 @@ impl Meters {
     }
 
     /// The inbox knew the event: the handler was not run, or what it did was rolled back.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only a store has duplicates")
+    )]
     pub(crate) fn duplicate(&self) {
         self.duplicates.add(1);
         self.stats.duplicate(1);

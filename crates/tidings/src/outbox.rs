@@ -16,6 +16,7 @@ use uuid::{Builder, Uuid};
 use crate::cloudevents::{CloudEvent, Headers};
 use crate::events::{Causation, DraftError, Events, IntoEvents, Ready, Stamp};
 use crate::ids::EventId;
+use crate::publisher::RawRecord;
 use crate::time::Timestamp;
 use crate::trace;
 
@@ -129,7 +130,7 @@ impl Outbox {
         let stamp = Stamp { source: &self.source, now, causation, trace: trace.as_ref() };
         let ready: Result<Vec<Ready>, DraftError> =
             all.into_iter().map(|draft| draft.stamp(&stamp)).collect();
-        let written = self.write(tx.connection(), ready?).await?;
+        let written = self.write(tx.connection(), ready?, None).await?;
         // It cannot be seen before the commit, which nobody tells us of: the relay looks soon, and
         // again a little later.
         self.ring();
@@ -141,18 +142,32 @@ impl Outbox {
         Outbox { source: source.into().into(), bell: self.bell() }
     }
 
-    /// Writes rows for events that are stamped already, and gives them back.
+    /// Writes rows for events that are stamped already, and gives them back; and for a dead letter
+    /// in the same breath, since keys are locked in their order.
     pub(crate) async fn write(
         &self,
         connection: &mut impl Connection,
         ready: Vec<Ready>,
+        letter: Option<&RawRecord>,
     ) -> Result<Vec<Ready>, OutboxError> {
         let prepared: Result<Vec<Prepared>, OutboxError> =
             ready.into_iter().map(Prepared::of).collect();
         let prepared = prepared?;
-        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).collect();
+        let letter_id = Uuid::now_v7().to_string();
+        let letter = letter.map(|letter| letter_row(&letter_id, letter));
+        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).chain(letter).collect();
         insert(connection, &rows).await?;
         Ok(prepared.into_iter().map(|prepared| prepared.ready).collect())
+    }
+
+    /// Writes the row of a dead letter, which its writer has made small enough.
+    pub(crate) async fn write_letter(
+        &self,
+        connection: &mut impl Connection,
+        letter: &RawRecord,
+    ) -> Result<(), StoreError> {
+        let id = Uuid::now_v7().to_string();
+        insert(connection, &[letter_row(&id, letter)]).await.map(drop)
     }
 
     /// Wakes the relay in the same process.
@@ -183,13 +198,7 @@ struct Prepared {
 impl Prepared {
     fn of(ready: Ready) -> Result<Prepared, OutboxError> {
         let headers = ready.event.to_headers();
-        let of_headers: usize = headers
-            .iter()
-            .map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len))
-            .map(|bytes| bytes + HEADER_LENGTHS_BYTES)
-            .sum();
-        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
-        let size_bytes = length(&ready.key) + length(&ready.event.data) + of_headers;
+        let size_bytes = size_bytes(ready.key.as_deref(), ready.event.data.as_deref(), &headers);
         if size_bytes > EVENT_MAX_BYTES {
             let topic = ready.topic.into_owned();
             return Err(OutboxError::TooLarge { topic, size_bytes });
@@ -206,6 +215,28 @@ impl Prepared {
             payload: self.ready.event.data.as_deref(),
             headers: &self.headers,
         }
+    }
+}
+
+/// What a record takes of [`EVENT_MAX_BYTES`].
+pub(crate) fn size_bytes(key: Option<&[u8]>, value: Option<&[u8]>, headers: &Headers) -> usize {
+    let of_headers: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len))
+        .map(|bytes| bytes + HEADER_LENGTHS_BYTES)
+        .sum();
+    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + of_headers
+}
+
+/// A dead letter is no event of its own: what it is a copy of stands in its headers.
+fn letter_row<'a>(id: &'a str, letter: &'a RawRecord) -> NewRow<'a> {
+    NewRow {
+        id,
+        topic: &letter.topic,
+        key: letter.key.as_deref(),
+        ty: "dead-letter",
+        payload: letter.value.as_deref(),
+        headers: &letter.headers,
     }
 }
 

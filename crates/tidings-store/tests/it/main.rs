@@ -9,6 +9,7 @@ mod migrations;
 mod model;
 mod order;
 mod outbox;
+mod parking;
 mod rows;
 mod slots;
 

@@ -17,7 +17,7 @@ on_both! {
         two.unwrap();
         store.require_tables().await.unwrap();
         store.migrate().await.unwrap();
-        assert_eq!(store.migrations().len(), 2);
+        assert_eq!(store.migrations().len(), 3);
     }
 
     async fn tables_of_a_newer_library_are_left_alone(ground: &Ground) {

@@ -13,7 +13,7 @@ use crate::events::Causation;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::delivery::Delivery;
 use crate::publisher::Publisher;
-use crate::stored::{Held, Stored, Unit};
+use crate::stored::{Gate, Held, Stored, Unit};
 use crate::trace::TraceContext;
 
 /// What is shared by all attempts of a service.
@@ -39,6 +39,12 @@ pub struct Context {
     pub(crate) attempt: u32,
     /// The cause of whatever this attempt publishes; made when something is published.
     pub(crate) causation: Option<Arc<Causation>>,
+    /// What has to be true when the transaction begins; with a store there is one.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only a store reads it")
+    )]
+    pub(crate) gate: Option<Gate>,
     /// The transaction, once an argument has asked for it.
     pub(crate) held: Option<Held>,
 }
@@ -109,9 +115,9 @@ impl Context {
     }
 
     /// The transaction, when the handler has returned.
-    pub(super) fn unit_back(&mut self) -> Result<Option<Unit>, Fail> {
+    pub(super) fn unit_back(&mut self) -> Result<Option<Box<Unit>>, Fail> {
         let held = self.held.take();
-        held.map(|held| held.back(self.handler.name)).transpose()
+        held.map(|held| held.back(self.handler.name).map(Box::new)).transpose()
     }
 
     /// The trace that the event belongs to.

@@ -4,34 +4,16 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest, Sha256};
-
 use crate::admin::Admin;
-use crate::cloudevents::{Headers, Record};
-use crate::dead_letter::{self, DeadLetter};
+use crate::dead_letter::DeadLetter;
 use crate::events::Ready;
-use crate::fail::{Fail, FailKind};
-use crate::handler::UNDECODABLE;
-use crate::lanes::route::{NOT_AN_EVENT, UNKNOWN_VERSION};
+use crate::lanes::burial::Burial;
 use crate::publisher::{PublishError, Publisher, RawRecord};
-use crate::service::limits::FAILURE_TEXT_MAX_BYTES;
-use crate::time::Timestamp;
 
 /// Takes what the lanes produce.
 pub(crate) enum Outlet {
     Kafka(Box<KafkaOutlet>),
     Memory(Arc<MemoryOutlet>),
-}
-
-/// A record that its handler, or nobody, could handle.
-pub(crate) struct Burial<'a> {
-    pub(crate) record: Record,
-    pub(crate) group: &'a str,
-    pub(crate) handler: Option<&'static str>,
-    pub(crate) fail: &'a Fail,
-    pub(crate) attempts: u32,
-    pub(crate) first_failed_at: Timestamp,
-    pub(crate) last_failed_at: Timestamp,
 }
 
 /// The broker.
@@ -70,10 +52,40 @@ impl Outlet {
     }
 
     /// Events are in the store's outbox: a relay's business, and what a test looks at.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn stored(&self, ready: &[Ready]) {
         if let Outlet::Memory(memory) = self {
             let mut published = memory.published.lock().unwrap_or_else(PoisonError::into_inner);
             published.extend_from_slice(ready);
+        }
+    }
+
+    /// The copy of a parked event is in the store's outbox.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn stored_letter(&self, record: &RawRecord, letter: &DeadLetter) {
+        // While it is tried again it is not dead.
+        if let Outlet::Memory(memory) = self
+            && letter.state == Some(crate::dead_letter::State::Parked)
+        {
+            memory.bury(record.clone(), letter.clone());
+        }
+    }
+
+    /// Sees to it that there is a topic of dead letters, as far as that can be done now. Returns
+    /// whether there is.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) async fn ensure(&self, topic: &str) -> bool {
+        match self {
+            Outlet::Kafka(kafka) => kafka.ensure(topic).await,
+            Outlet::Memory(_) => true,
+        }
+    }
+
+    /// The name of this instance, for the dead letters.
+    pub(crate) fn member(&self) -> &str {
+        match self {
+            Outlet::Kafka(kafka) => &kafka.member,
+            Outlet::Memory(_) => "test",
         }
     }
 
@@ -82,10 +94,8 @@ impl Outlet {
         match self {
             Outlet::Kafka(kafka) => kafka.bury(burial).await,
             Outlet::Memory(memory) => {
-                let letter = burial.letter("test");
-                let record = burial.copy(&letter);
-                let mut buried = memory.buried.lock().unwrap_or_else(PoisonError::into_inner);
-                buried.push((record, letter));
+                let letter = burial.letter(self.member());
+                memory.bury(burial.copy(&letter), letter);
                 Ok(())
             }
         }
@@ -93,6 +103,10 @@ impl Outlet {
 }
 
 impl MemoryOutlet {
+    fn bury(&self, record: RawRecord, letter: DeadLetter) {
+        self.buried.lock().unwrap_or_else(PoisonError::into_inner).push((record, letter));
+    }
+
     pub(crate) fn take_published(&self) -> Vec<Ready> {
         std::mem::take(&mut *self.published.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -154,74 +168,17 @@ impl KafkaOutlet {
 
     /// Creates the topic of dead letters if it is missing; what lies there stays for ever. Where
     /// creating is not allowed the write itself tells what is wrong.
-    async fn ensure(&self, topic: &str) {
+    async fn ensure(&self, topic: &str) -> bool {
         let mut known = self.known.lock().await;
         if known.contains(topic) {
-            return;
+            return true;
         }
         match self.admin.create(topic, self.partitions, &[("retention.ms", "-1")]).await {
-            Ok(_) => {
-                known.insert(topic.to_owned());
+            Ok(_) => known.insert(topic.to_owned()),
+            Err(error) => {
+                tracing::warn!(topic, %error, "cannot create the topic of dead letters");
+                false
             }
-            Err(error) => tracing::warn!(topic, %error, "cannot create the topic of dead letters"),
         }
     }
-}
-
-impl Burial<'_> {
-    fn letter(&self, member: &str) -> DeadLetter {
-        let undecoded = matches!(self.fail.class(), UNDECODABLE | NOT_AN_EVENT | UNKNOWN_VERSION);
-        DeadLetter {
-            topic: self.record.topic.clone(),
-            partition: Some(self.record.partition),
-            offset: Some(self.record.offset),
-            group: Some(self.group.to_owned()),
-            handler: self.handler.map(str::to_owned),
-            member: Some(member.to_owned()),
-            stage: Some(if undecoded { "decode" } else { "handle" }.to_owned()),
-            error_class: Some(self.fail.class().to_owned()),
-            message: Some(cut(self.fail.message())),
-            stacktrace: Some(format!("at {}", self.fail.place())),
-            attempts: Some(self.attempts),
-            first_failed_at: Some(self.first_failed_at.to_string()),
-            last_failed_at: Some(self.last_failed_at.to_string()),
-            fingerprint: Some(self.fingerprint()),
-            retryable: Some(self.fail.kind() != FailKind::Reject),
-            state: None,
-        }
-    }
-
-    /// The record byte for byte, with what is known about its failure behind its own headers.
-    fn copy(&self, letter: &DeadLetter) -> RawRecord {
-        let mut headers: Headers = self.record.headers.clone();
-        headers.extend(letter.to_headers());
-        RawRecord {
-            topic: dead_letter::topic(&self.record.topic, self.group),
-            key: self.record.key.clone(),
-            value: self.record.value.clone(),
-            headers,
-            partition: None,
-        }
-    }
-
-    /// The same for failures that the same line of code states with the same type of error.
-    fn fingerprint(&self) -> String {
-        let mut hash = Sha256::new();
-        for part in [self.handler.unwrap_or_default(), self.fail.class(), &self.fail.place()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-/// An error's text may hold whatever the handler's world said: it must not make the copy too
-/// large to be written.
-fn cut(mut text: String) -> String {
-    if text.len() > FAILURE_TEXT_MAX_BYTES {
-        let end = text.floor_char_boundary(FAILURE_TEXT_MAX_BYTES);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::attempt::Stage;
 use super::delivery::Delivery;
-use super::flight::{self, Stage};
 use super::pack::Pack;
 use super::place::Phase;
 use super::route::Route;
-use super::{End, Group, Job, Report, Reports, Work, jobs, lane_of};
+use super::{End, Group, Job, Report, Reports, Work, flight, jobs, lane_of};
 use crate::handler::panic::catching;
 use crate::metrics::Measures;
 use crate::service::limits::{
@@ -223,7 +223,7 @@ impl Shard {
             let slot = self.slot.take();
             return self.fly(lane, job, Stage::Begin(slot));
         }
-        let mut attempt = self.group.attempt(index, &job.delivery, envelope.clone(), 1);
+        let mut attempt = self.group.attempt(index, &job.delivery, envelope.clone(), 1, None);
         // Nobody needs waking: an attempt that is pending is polled again by its flight.
         let mut cx = TaskContext::from_waker(Waker::noop());
         let poll = catching(|| attempt.as_mut().poll(&mut cx));

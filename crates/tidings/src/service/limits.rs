@@ -52,6 +52,28 @@ pub(crate) const AWAY_DELAY_FIRST: Duration = Duration::from_millis(100);
 /// See [`AWAY_DELAY_FIRST`]. Half a minute is what a person who has just mended it will wait.
 pub(crate) const AWAY_DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// How long a parked key stays with who drains it and says nothing; he says so at a third of it.
+/// After a crash the key waits for so long.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const DRAIN_LEASE: Duration = Duration::from_secs(15);
+
+/// Who drains looks at least so often: another instance may have parked a key, or have left one.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const DRAIN_LOOK: Duration = Duration::from_secs(1);
+
+/// Parked keys that one instance drains at the same time; handlers that run count as others do.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const DRAINED_LANES_MAX: usize = 16;
+
+/// For so much longer than a handler may take its transaction may lie still before PostgreSQL ends
+/// it: whoever is on time never meets that.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const UNIT_IDLE_MARGIN: Duration = Duration::from_secs(5);
+
+/// The wait before the next try of a parked event, when what its handler depends on is away.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const DRAIN_DOWN_DELAY: Duration = Duration::from_secs(5);
+
 /// Commits follow each other at this distance while there is something new. A killed instance
 /// runs again what it finished since; at this pace a commit costs less than 1 % of a core.
 pub(crate) const COMMIT_INTERVAL: Duration = Duration::from_millis(200);

@@ -21,7 +21,7 @@ use crate::lanes::{Clock, Group};
 use crate::link::Link;
 use crate::metrics::{Meters, Registry};
 use crate::publisher::Publisher;
-use crate::stored::{Beside, Relaying};
+use crate::stored::{Beside, Companion};
 
 /// Why a service cannot start, or had to stop by itself.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +75,9 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
         let end = consumer.ended().await;
         result = result.and(end);
     }
-    if let Some(relay) = running.relay.take() {
-        relay.stop().await;
+    // The relay last: it publishes what the others leave.
+    for companion in running.companions.drain(..) {
+        companion.stop().await;
     }
     running.publisher.close().await?;
     tracing::info!(service = name, "stopped");
@@ -86,7 +87,8 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
 struct Running {
     consumers: Vec<Handle>,
     publisher: Publisher,
-    relay: Option<Relaying>,
+    /// In the order in which they are to be stopped.
+    companions: Vec<Companion>,
 }
 
 async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
@@ -127,7 +129,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     let slots = Arc::new(Semaphore::new(service.concurrency));
     let start = service.start;
     let mut parts = Parts::of(service, &source, &publisher);
-    let mut consumers = Vec::new();
+    let (mut consumers, mut companions) = (Vec::new(), Vec::new());
     for (name, handlers) in std::mem::take(&mut parts.groups) {
         let partitions = settings.topic_partitions();
         let outlet = KafkaOutlet::new(publisher.clone(), admin.clone(), partitions, member.clone());
@@ -140,8 +142,12 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
             outlet: Outlet::Kafka(Box::new(outlet)),
             slots: Arc::clone(&slots),
             clock: Clock::Real,
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            parked: Default::default(),
             name: name.clone(),
         });
+        let stored = parts.scope.stored.as_ref();
+        companions.extend(stored.map(|stored| stored.drain(&group, settings.instance())));
         let mut config = settings.consumer(&name);
         config.set("statistics.interval.ms", "1000");
         Link::tell_all(&mut config);
@@ -149,7 +155,8 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         let setup = Setup { config, topics, group, start, runtime, link: link.clone() };
         consumers.push(consumer::spawn(setup).map_err(ServiceError::from)?);
     }
-    Ok((Running { consumers, publisher, relay }, server))
+    companions.extend(relay);
+    Ok((Running { consumers, publisher, companions }, server))
 }
 
 /// The settings of the process, unless the program gave its own, with what the builder says.

@@ -1,21 +1,27 @@
 //! No database, no store: nothing here has a value.
 
-use super::{Beside, Mark, Settled};
+use std::sync::Arc;
+
+use super::Beside;
 use crate::fail::Fail;
-use crate::handler::Ended;
+use crate::lanes::attempt::Stage;
+use crate::lanes::{End, Group, Job};
 
 #[derive(Clone)]
 pub(crate) enum Stored {}
 
 pub(crate) enum Unit {}
 
+/// What has to be true when a unit begins.
+pub(crate) enum Gate {}
+
 /// A unit while the handler may hold it.
 pub(crate) enum Held {}
 
-/// A relay at work.
-pub(crate) enum Relaying {}
+/// A task at work beside the handlers.
+pub(crate) enum Companion {}
 
-impl Relaying {
+impl Companion {
     pub(crate) async fn stop(self) {
         match self {}
     }
@@ -30,15 +36,23 @@ impl Stored {
         match *self {}
     }
 
-    pub(crate) fn relay(&self, _: Beside) -> crate::Result<Relaying> {
+    pub(crate) fn relay(&self, _: Beside) -> crate::Result<Companion> {
         match *self {}
     }
 
-    pub(crate) async fn knows(&self, _: &Mark) -> Result<bool, Fail> {
+    pub(crate) fn drain(&self, _: &Arc<Group>, _: Option<&str>) -> Companion {
         match *self {}
     }
 
-    pub(crate) async fn settle(&self, _: Ended, _: &Mark, _: &str) -> Result<Settled, Fail> {
+    pub(crate) async fn pursue(&self, _: &Arc<Group>, _: &Job, _: Stage) -> End {
+        match *self {}
+    }
+
+    pub(crate) async fn drain_now(&self, _: &Arc<Group>) {
+        match *self {}
+    }
+
+    pub(crate) async fn redrive_now(&self, _: &Arc<Group>) {
         match *self {}
     }
 }

@@ -1,19 +1,27 @@
 //! The store of a service at work.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tidings_store::inbox::{self, Entry};
-use tidings_store::{Backend, Dialect, Store, StoreError, Tx};
+use tidings_store::{Dialect, Store, StoreError};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Beside, Mark, Settled};
-use crate::events::{DraftError, Ready, Stamp};
+use super::Beside;
 use crate::fail::Fail;
-use crate::handler::{Context, Ended, FromEvent, Needs};
 use crate::outbox::{Outbox, OutboxError};
 use crate::relay::Relay;
-use crate::time::Timestamp;
+use crate::service::limits::UNIT_IDLE_MARGIN;
+
+mod args;
+mod case;
+mod drain;
+mod flight;
+mod parking;
+mod settle;
+
+pub(crate) use tidings_store::Gate;
 
 /// The store of a service, and the outbox of what its handlers return.
 #[derive(Clone)]
@@ -29,14 +37,25 @@ pub(crate) type Unit = tidings_store::Work;
 #[derive(Clone)]
 pub(crate) struct Held(Arc<Mutex<Unit>>);
 
-/// A relay at work beside the handlers. Dropped, it stops where it is.
-pub(crate) struct Relaying {
+/// A task at work beside the handlers: the relay, or who drains parked keys. Dropped, it stops
+/// where it is.
+pub(crate) struct Companion {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
-impl Relaying {
-    /// Lets it publish what is under way, and give its slots back.
+impl Companion {
+    /// Starts what this makes of the future that is done when it is to stop.
+    fn start<F, Fut>(work: F) -> Companion
+    where
+        F: FnOnce(StopAsked) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel::<()>();
+        Companion { stop: Some(stop), task: tokio::spawn(work(StopAsked(stopped))) }
+    }
+
+    /// Lets it end what is under way.
     pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         // Its panics were printed when they happened.
@@ -44,9 +63,22 @@ impl Relaying {
     }
 }
 
-impl Drop for Relaying {
+impl Drop for Companion {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// Told when a companion is to stop.
+struct StopAsked(oneshot::Receiver<()>);
+
+impl StopAsked {
+    /// Done when it is; again and again then.
+    async fn asked(&mut self) {
+        if !self.0.is_terminated() {
+            // Answered, or its sender gone: both mean stop.
+            let _either = (&mut self.0).await;
+        }
     }
 }
 
@@ -61,71 +93,23 @@ impl Stored {
     }
 
     /// Publishes what handlers leave in the outbox.
-    pub(crate) fn relay(&self, beside: Beside) -> crate::Result<Relaying> {
+    pub(crate) fn relay(&self, beside: Beside) -> crate::Result<Companion> {
         let relay = Relay::new(&beside.service, self.store.clone()).woken_by(&self.outbox);
         let run = relay.prepare(beside)?;
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(run.until(async move {
-            // Answered, or its sender gone: both mean stop.
-            let _either = stopped.await;
-        }));
-        Ok(Relaying { stop: Some(stop), task })
+        Ok(Companion::start(|mut stop| run.until(async move { stop.asked().await })))
     }
 
     /// Its database's name, as handlers ask for it.
     pub(crate) fn database(&self) -> &'static str {
         name_of(self.store.dialect())
     }
-
-    /// Is the handler done with the event?
-    pub(crate) async fn knows(&self, mark: &Mark) -> Result<bool, Fail> {
-        inbox::knows(&self.store, &mark.entry()).await.map_err(failed)
-    }
-
-    /// Writes what the attempt returned and, last, that it was done; then commits.
-    pub(crate) async fn settle(
-        &self,
-        ended: Ended,
-        mark: &Mark,
-        source: &str,
-    ) -> Result<Settled, Fail> {
-        let Ended { events, causation, trace, unit } = ended;
-        let (now, trace) = (Timestamp::now(), trace.as_ref());
-        let stamp = Stamp { source, now, causation: causation.as_deref(), trace };
-        let ready: Result<Vec<Ready>, DraftError> =
-            events.into_iter().map(|draft| draft.stamp(&stamp)).collect();
-        let ready = ready.map_err(Fail::reject)?;
-        let mut unit = unit.unwrap_or_else(|| Unit::new(self.store.clone()));
-        let session = unit.session().await.map_err(failed)?;
-        let ready = self.outbox.write(session, ready).await.map_err(refused)?;
-        if !inbox::insert(session, &mark.entry()).await.map_err(failed)? {
-            return Ok(Settled::Elsewhere);
-        }
-        unit.commit().await.map_err(failed)?;
-        if !ready.is_empty() {
-            self.outbox.ring();
-        }
-        Ok(Settled::Done(ready))
-    }
-}
-
-impl Mark {
-    fn entry(&self) -> Entry<'_> {
-        Entry {
-            consumer: &self.consumer,
-            source: &self.event.source,
-            id: self.event.id.as_str(),
-            topic: &self.address.topic,
-            partition: self.address.partition.0,
-            offset: self.address.offset.0,
-            time_ms: self.event.recorded_at().map(Timestamp::as_millis),
-        }
-    }
 }
 
 impl Held {
-    pub(crate) fn new(store: &Store) -> Held {
-        Held(Arc::new(Mutex::new(Unit::new(store.clone()))))
+    /// For a handler that may take so long.
+    fn new(store: &Store, gate: Gate, timeout: Duration) -> Held {
+        let unit = Unit::new(store.clone(), gate).idle_max(timeout + UNIT_IDLE_MARGIN);
+        Held(Arc::new(Mutex::new(unit)))
     }
 
     /// The unit, when the handler has returned.
@@ -136,37 +120,6 @@ impl Held {
                  of it was committed. Let the task end first, or give it a transaction of its own"
             ))
         })
-    }
-}
-
-/// The handler's transaction.
-impl<DB: Backend> FromEvent for Tx<DB> {
-    const EXCLUSIVE: bool = true;
-
-    fn needs(needs: &mut Needs) {
-        needs.database(name_of(DB::DIALECT));
-    }
-
-    async fn from_event(cx: &mut Context) -> Result<Tx<DB>, Fail> {
-        let cause = cx.causation()?;
-        let Some(stored) = &cx.scope.stored else {
-            return Err(Fail::reject("a Tx needs a store: add `.store(..)` to the service"));
-        };
-        let held = cx.held.get_or_insert_with(|| Held::new(&stored.store));
-        Tx::lend(&held.0, cause).ok_or_else(|| Fail::reject("one handler asks for two Tx"))
-    }
-}
-
-/// Writes into the handler's [`Tx`] as this service; what the handler returns goes the same way.
-impl FromEvent for Outbox {
-    fn needs(needs: &mut Needs) {
-        needs.any_database();
-    }
-
-    async fn from_event(cx: &mut Context) -> Result<Outbox, Fail> {
-        let stored = cx.scope.stored.as_ref();
-        let outbox = stored.map(|stored| stored.outbox.clone());
-        outbox.ok_or_else(|| Fail::reject("an Outbox needs a store: add `.store(..)`"))
     }
 }
 

@@ -112,10 +112,34 @@ impl Harness {
     #[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
     pub async fn handle_record(&self, record: Record) -> Handled {
         let delivery = Delivery::of(&record);
+        self.watch(async |group| {
+            handle(group, &delivery).await;
+            if let Some(stored) = &group.scope.stored {
+                stored.drain_now(group).await;
+            }
+        })
+        .await
+    }
+
+    /// Lets parked keys that wait for a person be tried again, the first event of each and then
+    /// those behind it, as people do when they have mended what was wrong. Without a store nothing
+    /// is parked.
+    #[must_use = "ask what came of it: `.expect_published(..)`, `.expect_nothing()`"]
+    pub async fn redrive(&self) -> Handled {
+        self.watch(async |group| {
+            if let Some(stored) = &group.scope.stored {
+                stored.redrive_now(group).await;
+            }
+        })
+        .await
+    }
+
+    /// What comes of this, done with each group.
+    async fn watch(&self, each: impl AsyncFn(&Arc<Group>)) -> Handled {
         let skipped_before = self.skipped_ms.load(Ordering::Relaxed);
         let before = self.counts();
         for group in &self.groups {
-            handle(group, &delivery).await;
+            each(group).await;
         }
         let after = self.counts();
         let skipped = self.skipped_ms.load(Ordering::Relaxed) - skipped_before;
@@ -192,6 +216,8 @@ fn groups_of(
             outlet: Outlet::Memory(Arc::clone(outlet)),
             slots: Arc::clone(&slots),
             clock: Clock::Skipping(Arc::clone(skipped_ms)),
+            #[cfg(any(feature = "sqlite", feature = "postgres"))]
+            parked: Default::default(),
             name,
         })
     });

@@ -9,5 +9,5 @@ mod killed_process;
 mod lost_partitions;
 mod offsets;
 mod rebalance;
-mod rig;
+pub mod rig;
 mod start_and_stop;

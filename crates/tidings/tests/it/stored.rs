@@ -2,5 +2,6 @@
 //! all.
 
 mod once;
+mod parking;
 mod processes;
 mod rig;

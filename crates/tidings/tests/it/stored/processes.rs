@@ -3,8 +3,8 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tidings::Store;
 use tidings::config::{Origin, Settings};
+use tidings::{Retries, Store};
 
 use super::rig::{Script, ledger, make_ledger, rows};
 use crate::broker::Broker;
@@ -31,8 +31,11 @@ async fn ledger_in_a_process_of_its_own() {
     };
     let mut settings = Settings::new(&bootstrap).unwrap();
     settings.set("create_topics", "true", Origin::Code).unwrap();
-    let script = Script { takes: Duration::from_millis(2), ..Script::default() };
-    ledger(&store, script).instance("one").settings(settings).run().await.unwrap();
+    let takes = Duration::from_millis(2);
+    let script = Script { takes, stumbles: true, ..Script::default() };
+    let retries = Retries::default().delays_up_to(Duration::from_millis(300));
+    let service = ledger(&store, script).instance("one").retries(retries);
+    service.settings(settings).run().await.unwrap();
 }
 
 /// Killed when it is dropped.
@@ -70,7 +73,8 @@ async fn until_rows(store: &Store, wanted: i64) {
 }
 
 on_both! {
-    /// Its relay dies with it, in whatever moment. Every row is there once, every event that a row
+    /// Its relay dies with it, in whatever moment, and so does who drains: every tenth event fails
+    /// three times, and waits with those of its key behind it. Every row is there once, every event that a row
     /// tells of is published, in the order of its key, and no other.
     async fn killed_with_9_every_effect_is_there_once(ground: &Ground) {
         let broker = Broker::start().await;

@@ -1,12 +1,13 @@
 //! A service that keeps a ledger: a row for each event, without any constraint, so that whatever is
 //! done twice is there twice.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::{Executor as _, Row as _};
+use tidings::FailKind;
 use tidings::outbox::Dialect;
 use tidings::prelude::*;
 use tokio::sync::Barrier;
@@ -39,6 +40,36 @@ pub struct Script {
     pub keep: bool,
     /// Something outside that takes its time.
     pub takes: Duration,
+    /// While it is there, version 2 of the row `bad` fails like this.
+    pub trouble: Trouble,
+    /// The first three attempts at every tenth version fail.
+    pub stumbles: bool,
+}
+
+/// What is wrong now, until somebody mends it.
+#[derive(Clone, Default)]
+pub struct Trouble(Arc<Mutex<Option<FailKind>>>);
+
+impl Trouble {
+    pub fn of(kind: FailKind) -> Trouble {
+        Trouble(Arc::new(Mutex::new(Some(kind))))
+    }
+
+    pub fn mend(&self) {
+        *self.0.lock().unwrap() = None;
+    }
+
+    fn meets(&self, row: &str, version: i64) -> Result<(), Fail> {
+        match *self.0.lock().unwrap() {
+            Some(FailKind::Reject) if row == "bad" && version == 2 => {
+                Err(Fail::reject("no such customer"))
+            }
+            Some(FailKind::Retry) if row == "bad" && version == 2 => {
+                Err(Fail::retry("the bank is slow"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 macro_rules! book {
@@ -48,6 +79,7 @@ macro_rules! book {
             mut tx: Tx<$database>,
             outbox: Outbox,
             State(script): State<Script>,
+            meta: Meta,
         ) -> Result<Booked, Fail> {
             let Changed { row, version } = changed;
             tokio::time::sleep(script.takes).await;
@@ -64,6 +96,11 @@ macro_rules! book {
             // One that is kept would hold the key's lock against all tests of this database.
             if !script.swallow && !script.keep {
                 outbox.publish(&mut tx, Noted { row: row.clone() }).await?;
+            }
+            // With everything written already.
+            script.trouble.meets(&row, version)?;
+            if script.stumbles && version % 10 == 3 && meta.attempt <= 3 {
+                return Err(Fail::retry("it stumbles"));
             }
             let left = |left: u32| left.checked_sub(1);
             if script.fail_first.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok() {

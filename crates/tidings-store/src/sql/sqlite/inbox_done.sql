@@ -1,0 +1,2 @@
+UPDATE tidings_inbox SET outcome = 'done'
+WHERE consumer = ?1 AND source = ?2 AND id = ?3 AND outcome = 'parked'
