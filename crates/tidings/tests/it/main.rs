@@ -10,6 +10,7 @@ mod mistakes;
 #[path = "../../../tidings-broker/tests/it/support/named.rs"]
 mod named;
 mod outbox;
+mod process;
 mod publishing;
 mod services;
 mod stored;

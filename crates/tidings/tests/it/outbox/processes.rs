@@ -1,65 +1,32 @@
 //! Relays in processes of their own, killed with -9 and stopped past their leases.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tidings::config::Settings;
-use tidings::{Outbox, Relay, Store};
+use tidings::{Outbox, Relay};
 
 use super::rig::{PATIENCE, changed, first_copies, on_topic, publish, until_empty};
 use crate::broker::Broker;
 use crate::ground::Ground;
 use crate::on_both;
-
-const BOOTSTRAP: &str = "TIDINGS_TEST_RELAY_BOOTSTRAP";
-const PLACE: &str = "TIDINGS_TEST_RELAY_STORE";
+use crate::process::{self, Process};
 
 const PARTITIONS: i32 = 4;
 
 /// The shortest that a relay takes.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// The process of a relay: this program started again with the environment set. Started without it,
-/// as every test is, it has nothing to do.
+/// A relay's process.
 #[tokio::test(flavor = "multi_thread")]
 async fn relay_in_a_process_of_its_own() {
-    let Ok(bootstrap) = std::env::var(BOOTSTRAP) else { return };
-    let place = std::env::var(PLACE).unwrap();
-    let store = match place.contains("://") {
-        true => Store::postgres(&place).await.unwrap(),
-        false => Store::sqlite(&place).await.unwrap(),
-    };
+    let Some((bootstrap, store)) = process::part().await else { return };
     let settings = Settings::new(&bootstrap).unwrap();
     Relay::new("test", store).settings(settings).lease(LEASE).run().await.unwrap();
 }
 
-/// Killed when it is dropped.
-struct Process(Child);
-
-impl Process {
-    fn start(broker: &Broker, ground: &Ground) -> Process {
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "outbox::processes::relay_in_a_process_of_its_own"])
-            .env(BOOTSTRAP, broker.bootstrap())
-            .env(PLACE, &ground.place)
-            .stdout(Stdio::null())
-            .spawn();
-        Process(process.unwrap())
-    }
-
-    fn signal(&self, name: &str) {
-        // The shell's own `kill`: a bare machine has no other.
-        let kill = format!("kill -{name} {}", self.0.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start_relay(broker: &Broker, ground: &Ground) -> Process {
+    Process::start("outbox::processes::relay_in_a_process_of_its_own", broker, ground)
 }
 
 /// Sees what was published, before any relay says so.
@@ -110,7 +77,7 @@ on_both! {
             }
             session.commit().await.unwrap();
             let before = looker.published();
-            let process = Process::start(&broker, ground);
+            let process = start_relay(&broker, ground);
             let deadline = Instant::now() + PATIENCE;
             while looker.published() == before {
                 assert!(Instant::now() < deadline, "nothing was published in {PATIENCE:?}");
@@ -118,7 +85,7 @@ on_both! {
             }
             drop(process);
         }
-        let _last = Process::start(&broker, ground);
+        let _last = start_relay(&broker, ground);
         until_empty(store).await;
         judge(&broker, KEYS, EACH * KILLS).await;
         broker.stop().await;
@@ -136,13 +103,13 @@ on_both! {
                 publish(store, &outbox, changed(n % KEYS, n / KEYS), true).await;
             }
         };
-        let sleeper = Process::start(&broker, ground);
+        let sleeper = start_relay(&broker, ground);
         publish_all(0, KEYS * EACH / 3).await;
         until_empty(store).await;
         sleeper.signal("STOP");
         let stopped = Instant::now();
         publish_all(KEYS * EACH / 3, KEYS * EACH / 3 * 2).await;
-        let _heir = Process::start(&broker, ground);
+        let _heir = start_relay(&broker, ground);
         until_empty(store).await;
         assert!(stopped.elapsed() > LEASE / 2, "the heir waited for the leases to end");
         sleeper.signal("CONT");

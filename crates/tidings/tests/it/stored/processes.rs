@@ -1,6 +1,5 @@
 //! The ledger in a process of its own, killed with -9 again and again while it works.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tidings::config::{Origin, Settings};
@@ -11,24 +10,16 @@ use crate::broker::Broker;
 use crate::ground::Ground;
 use crate::on_both;
 use crate::outbox::rig::{PATIENCE, changed, first_copies, on_topic, until_empty};
-
-const BOOTSTRAP: &str = "TIDINGS_TEST_LEDGER_BOOTSTRAP";
-const PLACE: &str = "TIDINGS_TEST_LEDGER_STORE";
+use crate::process::{self, Process};
 
 const KEYS: i64 = 8;
 const EACH: i64 = 100;
 const KILLS: i64 = 5;
 
-/// The process: this program started again with the environment set. Started without it, as every
-/// test is, it has nothing to do.
+/// The ledger's process.
 #[tokio::test(flavor = "multi_thread")]
 async fn ledger_in_a_process_of_its_own() {
-    let Ok(bootstrap) = std::env::var(BOOTSTRAP) else { return };
-    let place = std::env::var(PLACE).unwrap();
-    let store = match place.contains("://") {
-        true => Store::postgres(&place).await.unwrap(),
-        false => Store::sqlite(&place).await.unwrap(),
-    };
+    let Some((bootstrap, store)) = process::part().await else { return };
     let mut settings = Settings::new(&bootstrap).unwrap();
     settings.set("create_topics", "true", Origin::Code).unwrap();
     let takes = Duration::from_millis(2);
@@ -38,26 +29,8 @@ async fn ledger_in_a_process_of_its_own() {
     service.settings(settings).run().await.unwrap();
 }
 
-/// Killed when it is dropped.
-struct Process(Child);
-
-impl Process {
-    fn start(broker: &Broker, ground: &Ground) -> Process {
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "stored::processes::ledger_in_a_process_of_its_own"])
-            .env(BOOTSTRAP, broker.bootstrap())
-            .env(PLACE, &ground.place)
-            .stdout(Stdio::null())
-            .spawn();
-        Process(process.unwrap())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn start_ledger(broker: &Broker, ground: &Ground) -> Process {
+    Process::start("stored::processes::ledger_in_a_process_of_its_own", broker, ground)
 }
 
 async fn until_rows(store: &Store, wanted: i64) {
@@ -93,11 +66,11 @@ on_both! {
             ack.await.unwrap();
         }
         for kill in 1..=KILLS {
-            let process = Process::start(&broker, ground);
+            let process = start_ledger(&broker, ground);
             until_rows(&ground.store, KEYS * EACH * kill / (KILLS + 1)).await;
             drop(process);
         }
-        let _last = Process::start(&broker, ground);
+        let _last = start_ledger(&broker, ground);
         until_rows(&ground.store, KEYS * EACH).await;
         until_empty(&ground.store).await;
         let expected = (0..KEYS).flat_map(|key| (0..EACH).map(move |n| (key.to_string(), n)));
