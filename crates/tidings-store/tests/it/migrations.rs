@@ -1,9 +1,23 @@
 //! Tables come once, and their version is looked at.
 
-use tidings_store::StoreError;
+use tidings_store::backlog::waiting;
+use tidings_store::inbox::{Entry, insert, knows};
+use tidings_store::slots::Holder;
+use tidings_store::{LEASE, Store, StoreError};
 
 use crate::ground::Ground;
 use crate::on_both;
+use crate::rows::{publish, row};
+
+/// Somebody else's hands.
+async fn by_hand(store: &Store, sql: &'static str) {
+    if let Some(pool) = store.sqlite_pool() {
+        sqlx::raw_sql(sql).execute(pool).await.unwrap();
+    }
+    if let Some(pool) = store.postgres_pool() {
+        sqlx::raw_sql(sql).execute(pool).await.unwrap();
+    }
+}
 
 on_both! {
     async fn they_are_made_once(ground: &Ground) {
@@ -23,17 +37,49 @@ on_both! {
     async fn tables_of_a_newer_library_are_left_alone(ground: &Ground) {
         let store = ground.store.clone();
         store.migrate().await.unwrap();
-        let newer = "INSERT INTO tidings_schema (version) VALUES (99)";
-        if let Some(pool) = store.sqlite_pool() {
-            sqlx::query(newer).execute(pool).await.unwrap();
-        }
-        if let Some(pool) = store.postgres_pool() {
-            sqlx::query(newer).execute(pool).await.unwrap();
-        }
+        by_hand(&store, "INSERT INTO tidings_schema (version) VALUES (99)").await;
         for refused in [store.migrate().await, store.require_tables().await] {
             let refused = refused.unwrap_err();
             assert!(refused.to_string().contains("newer version"), "{refused}");
             assert!(!refused.is_retryable());
         }
+    }
+    /// Tables as the first version made them, and a program of that version that left events in
+    /// them: they are published by this one, and what came later works beside them.
+    async fn older_tables_are_brought_up_with_what_waits_in_them(ground: &Ground) {
+        let store = ground.store.clone();
+        by_hand(&store, "CREATE TABLE tidings_schema (version bigint PRIMARY KEY, \
+                         applied_at text NOT NULL DEFAULT '2026-01-01')").await;
+        let first = store.migrations()[0];
+        assert_eq!((first.version, first.name), (1, "outbox"));
+        by_hand(&store, first.sql).await;
+        by_hand(&store, "INSERT INTO tidings_schema (version) VALUES (1)").await;
+        let rows = [row("changes", Some("a"), "1"), row("changes", Some("a"), "2")];
+        let positions = publish(&store, &rows).await;
+        let old = store.require_tables().await.unwrap_err();
+        assert!(matches!(old, StoreError::Version { found: 1, .. }), "{old}");
+
+        store.migrate().await.unwrap();
+        store.require_tables().await.unwrap();
+        let leases = Holder::new("relay", LEASE).balance(&store).await.unwrap();
+        let found = waiting(&store, &leases, 10, 1 << 20).await.unwrap();
+        let found: Vec<_> = found.iter().map(|row| (row.position, row.payload.as_deref())).collect();
+        let (one, two) = (Some(&b"1"[..]), Some(&b"2"[..]));
+        assert_eq!(found, [(positions[0], one), (positions[1], two)]);
+        let after = publish(&store, &[row("changes", Some("a"), "3")]).await;
+        assert!(after[0] > positions[1], "{after:?} behind {positions:?}");
+        let entry = Entry {
+            consumer: "payments/charge",
+            source: "/orders",
+            id: "1",
+            topic: "orders",
+            partition: 0,
+            offset: 0,
+            time_ms: None,
+        };
+        let mut session = store.begin().await.unwrap();
+        assert!(insert(&mut session, &entry).await.unwrap());
+        session.commit().await.unwrap();
+        assert!(knows(&store, &entry).await.unwrap());
     }
 }
