@@ -9,6 +9,7 @@
 //! - [`parking`]: events that could not be handled, with those of their keys behind them, and how
 //!   they are handled after all;
 //! - [`Work`] and [`Tx`]: that transaction, which begins when it is first asked for;
+//! - [`positions`]: how far each group is in each partition, and which store this is;
 //! - [`slots`]: which relay may publish which rows, by leases with epochs;
 //! - [`backlog`]: what waits, what was acknowledged, and the keys that are held because their first
 //!   event cannot be published.
@@ -31,6 +32,7 @@ mod limits;
 mod migrations;
 pub mod outbox;
 pub mod parking;
+pub mod positions;
 pub mod slots;
 mod statements;
 mod store;

@@ -16,16 +16,22 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-static SQLITE: [Migration; 3] = [
+static SQLITE: [Migration; 4] = [
     Migration { version: 1, name: "outbox", sql: include_str!("sql/sqlite/0001_outbox.sql") },
     Migration { version: 2, name: "inbox", sql: include_str!("sql/sqlite/0002_inbox.sql") },
     Migration { version: 3, name: "parking", sql: include_str!("sql/sqlite/0003_parking.sql") },
+    Migration { version: 4, name: "positions", sql: include_str!("sql/sqlite/0004_positions.sql") },
 ];
 
-static POSTGRES: [Migration; 3] = [
+static POSTGRES: [Migration; 4] = [
     Migration { version: 1, name: "outbox", sql: include_str!("sql/postgres/0001_outbox.sql") },
     Migration { version: 2, name: "inbox", sql: include_str!("sql/postgres/0002_inbox.sql") },
     Migration { version: 3, name: "parking", sql: include_str!("sql/postgres/0003_parking.sql") },
+    Migration {
+        version: 4,
+        name: "positions",
+        sql: include_str!("sql/postgres/0004_positions.sql"),
+    },
 ];
 
 /// All scripts of a database, for those who apply them by themselves: each in a transaction, with

@@ -34,6 +34,7 @@ statements! {
     parked_lower parked_put parked_head parked_take parked_failed parked_status parked_topics
     parked_redrive parked_waiting
     drain_claim drain_renew drain_release drain_leave drain_next drain_take_over
+    store_id position_list position_put
     relay_seen relay_gone relays_live
     slots_claim slots_renew slots_release slots_held
     backlog_waiting backlog_row backlog_delete backlog_age backlog_count

@@ -10,6 +10,7 @@ mod model;
 mod order;
 mod outbox;
 mod parking;
+mod positions;
 mod rows;
 mod slots;
 

@@ -31,7 +31,7 @@ on_both! {
         two.unwrap();
         store.require_tables().await.unwrap();
         store.migrate().await.unwrap();
-        assert_eq!(store.migrations().len(), 3);
+        assert_eq!(store.migrations().len(), 4);
     }
 
     async fn tables_of_a_newer_library_are_left_alone(ground: &Ground) {
