@@ -11,15 +11,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::service::limits::{COMMIT_METADATA_MAX_CHARS, PROGRESS_MAX_CHARS};
 
 mod bytes;
+mod store_id;
 #[cfg(test)]
 mod tests;
 
 use bytes::{Reader, Writer, varint_len};
+pub use store_id::{InvalidStoreId, StoreId};
 
 /// First byte of every form of this format, so that other tools' metadata is told apart early.
 const MAGIC: u8 = b'T';
-/// The version that this code writes. Others are refused, and then nothing counts as finished.
+/// The version that an instance without a store writes. Versions that are not known here are
+/// refused, and then nothing counts as finished.
 const VERSION: u8 = 1;
+/// The version that an instance with a store writes: it names the store.
+const VERSION_WITH_STORE: u8 = 2;
+/// What the store's id takes.
+pub(crate) const STORE_BYTES: usize = 16;
 /// Bytes besides the body of runs or bits: magic, version, committed offset (a varint of at most
 /// 10), number of handlers (1-3), the body's tag and its length (1-3), the checksum (4).
 const FRAME_MAX_BYTES: usize = 2 + 10 + 3 + 1 + 3 + 4;
@@ -32,6 +39,8 @@ pub struct Progress {
     pub committed: i64,
     /// The names of the handlers of the group's instance that wrote this, sorted.
     pub handlers: Vec<String>,
+    /// The store of that instance, if it had one.
+    pub store: Option<StoreId>,
     /// Finished offsets beyond the committed one: ascending, disjoint, never empty ranges.
     pub finished: Vec<Range<i64>>,
 }
@@ -47,7 +56,7 @@ pub enum NotProgress {
     #[error("the commit's metadata was not written by Tidings, or was damaged: {0}")]
     Foreign(&'static str),
     /// It was written by a newer Tidings.
-    #[error("the commit's metadata has version {0}, this program reads version 1")]
+    #[error("the commit's metadata has version {0}, this program reads 1 and 2")]
     Version(u8),
     /// It belongs to another committed offset, so someone moved the group since.
     #[error("the commit's metadata belongs to offset {written}, the commit is {committed}")]
@@ -76,12 +85,15 @@ impl Progress {
     fn encode_with(&self, finished: &[Range<i64>]) -> String {
         let mut out = Writer::default();
         out.byte(MAGIC);
-        out.byte(VERSION);
+        out.byte(if self.store.is_some() { VERSION_WITH_STORE } else { VERSION });
         out.varint(self.committed.max(0) as u64);
         out.varint(self.handlers.len() as u64);
         for name in &self.handlers {
             out.varint(name.len() as u64);
             out.bytes(name.as_bytes());
+        }
+        if let Some(store) = self.store {
+            out.bytes(&store.0);
         }
         let runs = runs_of(self.committed, finished);
         let span = finished.last().map_or(0, |last| last.end - self.committed - 1);
@@ -188,11 +200,12 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
         return Err(NotProgress::Foreign("it begins with another byte"));
     }
     // The version comes before the checksum, which a later version may compute differently.
-    match content.get(1) {
-        Some(&VERSION) => {}
+    let has_store = match content.get(1) {
+        Some(&VERSION) => false,
+        Some(&VERSION_WITH_STORE) => true,
         Some(&other) => return Err(NotProgress::Version(other)),
         None => return Err(SHORT),
-    }
+    };
     if crc32c::crc32c(content) != u32::from_le_bytes(*sum) {
         return Err(NotProgress::Foreign("its checksum is wrong"));
     }
@@ -206,6 +219,10 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
             std::str::from_utf8(name).map_err(|_| NotProgress::Foreign("a name is no UTF-8"))?;
         handlers.push(name.to_owned());
     }
+    let store = match has_store {
+        true => Some(StoreId(input.array().ok_or(SHORT)?)),
+        false => None,
+    };
     let tag = input.byte().ok_or(SHORT)?;
     let body = input.counted().ok_or(SHORT)?;
     if !input.is_empty() {
@@ -217,7 +234,7 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
         _ => return Err(NotProgress::Foreign("its body has an unknown form")),
     };
     let finished = finished.ok_or(NotProgress::Foreign("its offsets are out of range"))?;
-    Ok(Progress { committed, handlers, finished })
+    Ok(Progress { committed, handlers, store, finished })
 }
 
 fn read_runs(committed: i64, body: &[u8]) -> Option<Vec<Range<i64>>> {

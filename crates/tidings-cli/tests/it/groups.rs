@@ -49,6 +49,7 @@ fn a_group_is_shown_with_its_lag_and_what_holds_it_back() {
         committed: 4,
         handlers: vec!["charge".into()],
         finished: std::iter::once(5..8).collect(),
+        ..Default::default()
     };
     commit(&member(&machine, "payments"), 4, &finished.encode());
     let shown = machine.json(&["group", "show", "payments"]).remove(0);

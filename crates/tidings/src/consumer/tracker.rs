@@ -122,7 +122,8 @@ impl Tracker {
 
     /// The commit's metadata for the current position.
     pub(crate) fn progress(&self, handlers: Vec<String>) -> Progress {
-        Progress { committed: self.position(), handlers, finished: self.finished_beyond() }
+        let (committed, finished) = (self.position(), self.finished_beyond());
+        Progress { committed, handlers, finished, ..Progress::default() }
     }
 
     /// What lies between the unfinished records, and what was inherited beyond the taken ones.

@@ -79,6 +79,12 @@ impl<'a> Reader<'a> {
         i64::try_from(self.varint()?).ok()
     }
 
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*head)
+    }
+
     /// A varint, then as many bytes.
     pub(super) fn counted(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.varint()?).ok()?;

@@ -7,14 +7,15 @@ use super::*;
 fn progress() -> impl Strategy<Value = Progress> {
     let runs = proptest::collection::vec((1i64..2000, 1i64..300), 0..120);
     let names = proptest::collection::vec("[a-z]{1,12}", 0..6);
-    (0i64..i64::MAX / 2, names, runs).prop_map(|(committed, handlers, runs)| {
+    let store = proptest::option::of(any::<[u8; 16]>().prop_map(StoreId));
+    (0i64..i64::MAX / 2, names, store, runs).prop_map(|(committed, handlers, store, runs)| {
         let mut at = committed;
         let finished = runs.into_iter().map(|(gap, len)| {
             let start = at + gap;
             at = start + len;
             start..at
         });
-        Progress { committed, handlers, finished: finished.collect() }
+        Progress { committed, handlers, store, finished: finished.collect() }
     })
 }
 
@@ -25,10 +26,12 @@ proptest! {
         prop_assert!(text.len() <= PROGRESS_MAX_CHARS);
         let read = Progress::decode(&text, progress.committed).expect("our own");
         prop_assert_eq!(&read.handlers, &progress.handlers);
+        prop_assert_eq!(read.store, progress.store);
         // What did not fit is missing from the end, nothing else.
         prop_assert_eq!(&read.finished[..], &progress.finished[..read.finished.len()]);
         let fits = worst_case_chars(
-            names_bytes(progress.handlers.iter().map(String::as_str)),
+            names_bytes(progress.handlers.iter().map(String::as_str))
+                + progress.store.map_or(0, |_| STORE_BYTES),
             progress.finished.last().map_or(0, |run| run.end.abs_diff(progress.committed)),
             progress.finished.len(),
         ) <= PROGRESS_MAX_CHARS;
@@ -60,9 +63,11 @@ proptest! {
 
     #[test]
     fn any_bytes_in_our_frame_do_no_harm(
-        body in proptest::collection::vec(any::<u8>(), 0..200), committed: i64,
+        version in VERSION..=VERSION_WITH_STORE,
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        committed: i64,
     ) {
-        let mut bytes = [&[MAGIC, VERSION][..], &body].concat();
+        let mut bytes = [&[MAGIC, version][..], &body].concat();
         bytes.extend(crc32c::crc32c(&bytes).to_le_bytes());
         let _ = Progress::decode(&URL_SAFE_NO_PAD.encode(bytes), committed);
     }
@@ -78,10 +83,24 @@ fn fixtures_keep_their_meaning() {
     ];
     for (text, committed, handlers, finished) in fixtures {
         let handlers = handlers.into_iter().map(str::to_owned).collect();
-        let expected = Progress { committed, handlers, finished };
+        let expected = Progress { committed, handlers, store: None, finished };
         assert_eq!(expected.encode(), text);
         assert_eq!(Progress::decode(text, committed), Ok(expected));
     }
+}
+
+#[test]
+fn a_fixture_with_a_store_keeps_its_meaning() {
+    let text = "VAIqAQZjaGFyZ2UBiQAAAABAAIAAAAAAAAAqAAYByAE5vAVICfDM";
+    let expected = Progress {
+        committed: 42,
+        handlers: vec!["charge".to_owned()],
+        store: Some("01890000-0000-4000-8000-00000000002a".parse().unwrap()),
+        finished: vec![43..243, 300..1000],
+    };
+    assert_eq!(expected.encode(), text);
+    assert_eq!(expected.store.unwrap().to_string(), "01890000-0000-4000-8000-00000000002a");
+    assert_eq!(Progress::decode(text, 42), Ok(expected));
 }
 
 fn bits() -> Vec<Range<i64>> {
@@ -98,7 +117,7 @@ fn what_cannot_be_read_says_why() {
         ("", "carries no metadata"),
         ("from another tool!", "no base64url"),
         ("bm90IG91cnM", "begins with another byte"),
-        ("VAIAAAAAAA", "has version 2"),
+        ("VAMAAAAAAA", "has version 3"),
         ("VAEqAQZjaGFyZ2UAAMG0sI9", "no base64url"),
         ("VAEqAQZjaGFyZ2UBAMG0sI8", "checksum is wrong"),
         ("VAE", "ends early"),
