@@ -194,12 +194,8 @@ fn progress() -> Vec<Vec<u8>> {
     };
     let store = "01890000-0000-4000-8000-00000000002a".parse().ok();
     let with_store = Progress { store, ..runs(&[101..102]) };
-    let texts = [
-        runs(&[]),
-        runs(&[103..110, 200..201]),
-        runs(&[101..102, 103..104, 105..109]),
-        with_store,
-    ];
+    let texts =
+        [runs(&[]), runs(&[103..110, 200..201]), runs(&[101..102, 103..104, 105..109]), with_store];
     let mut seeds: Vec<Vec<u8>> =
         texts.map(|p| [&[1], &100i64.to_be_bytes()[..], p.encode().as_bytes()].concat()).into();
     // Behind the magic and the version: offset, one handler, runs.

@@ -2,8 +2,8 @@
 //! They are written before the group's commit to Kafka, so what Kafka knows is never ahead, unless
 //! the store is an older copy of itself or somebody moved the group by another tool.
 //!
-//! **Never back.** An ordinary write leaves a position where it is or moves it on. Moving it back on
-//! purpose raises its epoch; whoever writes under an older one is told, and has to look again.
+//! **Never back.** An ordinary write leaves a position where it is or moves it on. Whoever moves it
+//! on purpose raises its epoch; a write under an older one is refused, and has to look again.
 
 use crate::connection::{Connection, Row, Value, statements};
 use crate::error::StoreError;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::lanes::{Group, Lanes, Report};
 use crate::link::{Act, Link, NotAllowed};
+use crate::progress::StoreId;
 use crate::service::Start;
 use crate::service::health::GROUP_CHECK;
 use crate::service::limits::{
@@ -20,6 +21,7 @@ use crate::service::limits::{
 };
 
 mod assign;
+mod begin;
 mod callbacks;
 mod close;
 mod commit;
@@ -27,6 +29,7 @@ mod courier;
 mod inbox;
 mod lag;
 mod partition;
+mod positions;
 mod read;
 mod revoke;
 mod tracker;
@@ -37,6 +40,7 @@ use commit::Commits;
 use courier::Courier;
 use inbox::{Inbox, Order};
 use partition::Partition;
+use positions::Positions;
 
 type Client = BaseConsumer<Callbacks>;
 
@@ -47,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) group: Arc<Group>,
     pub(crate) start: Start,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// Which store the service has, if it has one.
+    pub(crate) store: Option<StoreId>,
     pub(crate) link: Link,
 }
 
@@ -165,6 +171,10 @@ struct Consumer {
     reports: Vec<Report>,
     commits: Commits,
     courier: Courier,
+    /// The store's account of the group, if there is a store.
+    positions: Option<Positions>,
+    /// The cluster's id, once a store had to know it.
+    cluster: Option<String>,
     /// Where the next round of reading begins, so that each partition gets its turn first.
     turn: usize,
     stopping: Option<Instant>,
@@ -191,16 +201,21 @@ impl Consumer {
     fn new(client: Client, setup: Setup, inbox: Arc<Inbox>) -> Result<Consumer, ConsumerError> {
         let group = setup.group;
         let client = Arc::new(client);
-        let courier = Courier::start(Arc::clone(&client), Arc::clone(&inbox)).map_err(|error| {
-            ConsumerError::Start { group: group.name.clone(), reason: error.to_string() }
+        let positions = Positions::of(&group, &setup.runtime);
+        let courier = Courier::start(Arc::clone(&client), Arc::clone(&inbox), positions.clone());
+        let courier = courier.map_err(|error| ConsumerError::Start {
+            group: group.name.clone(),
+            reason: error.to_string(),
         })?;
         let lanes = Lanes::start(&setup.runtime, Arc::clone(&group), inbox.clone());
         let health = group.meters.stats().health();
         health.set(check_name(&group), Some("it has not joined its group yet".to_owned()));
         Ok(Consumer {
             client,
-            commits: Commits::new(&group),
+            commits: Commits::new(&group, setup.store),
             courier,
+            positions,
+            cluster: None,
             group,
             start: setup.start,
             inbox,

@@ -14,11 +14,26 @@ use crate::service::Stats;
 mod off;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod on;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod positions;
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
 pub(crate) use off::{Companion, Gate, Held, Stored, Unit};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) use on::{Companion, Gate, Held, Stored, Unit};
+
+/// How far a group is in one partition, by the account of the store.
+#[derive(Clone, Debug)]
+pub(crate) struct Position {
+    pub(crate) topic: String,
+    pub(crate) partition: i32,
+    /// The lowest offset that is not finished.
+    pub(crate) next: i64,
+    /// The id of the cluster, if it is known.
+    pub(crate) cluster: Option<String>,
+    /// How often it was moved on purpose.
+    pub(crate) epoch: i64,
+}
 
 /// What a relay shares with the service that it runs in.
 #[cfg_attr(

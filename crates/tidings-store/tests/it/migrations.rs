@@ -1,6 +1,6 @@
 //! Tables come once, and their version is looked at.
 
-use tidings_store::backlog::waiting;
+use tidings_store::backlog::{WaitingRow, waiting};
 use tidings_store::inbox::{Entry, insert, knows};
 use tidings_store::slots::Holder;
 use tidings_store::{LEASE, Store, StoreError};
@@ -63,9 +63,10 @@ on_both! {
         store.require_tables().await.unwrap();
         let leases = Holder::new("relay", LEASE).balance(&store).await.unwrap();
         let found = waiting(&store, &leases, 10, 1 << 20).await.unwrap();
-        let found: Vec<_> = found.iter().map(|row| (row.position, row.payload.as_deref())).collect();
-        let (one, two) = (Some(&b"1"[..]), Some(&b"2"[..]));
-        assert_eq!(found, [(positions[0], one), (positions[1], two)]);
+        let place_and_value = |row: &WaitingRow| (row.position, row.payload.clone());
+        let found: Vec<_> = found.iter().map(place_and_value).collect();
+        let expected = [(positions[0], Some(b"1".to_vec())), (positions[1], Some(b"2".to_vec()))];
+        assert_eq!(found, expected);
         let after = publish(&store, &[row("changes", Some("a"), "3")]).await;
         assert!(after[0] > positions[1], "{after:?} behind {positions:?}");
         let entry = Entry {

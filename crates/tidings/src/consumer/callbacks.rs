@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::inbox::Inbox;
+use super::positions::Failed;
 use crate::link::Link;
 
 /// What the client told, and the courier of commits.
 pub(super) enum Event {
     Assigned(TopicPartitionList),
     Revoked(TopicPartitionList),
-    Committed(KafkaResult<()>),
+    Committed(Result<(), Failed>),
     Statistics(Box<Statistics>),
 }
 

@@ -3,31 +3,39 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::topic_partition_list::Offset;
 
+use super::courier::Load;
+use super::positions::Failed;
 use super::{Consumer, Partition};
 use crate::lanes::Group;
+use crate::progress::{Progress, STORE_BYTES, StoreId};
 use crate::service::limits::COMMIT_INTERVAL;
+use crate::stored::Position;
 
 /// When commits are sent, and what they say about handlers.
 pub(super) struct Commits {
     /// The names of this group's handlers, sorted.
     pub(super) handlers: Arc<[String]>,
+    /// What the names, and the store's id, take of the metadata.
     pub(super) names_bytes: usize,
+    /// Which store the service has, if it has one.
+    pub(super) store: Option<StoreId>,
     sent_at: Option<Instant>,
     in_flight: bool,
     dirty: bool,
 }
 
 impl Commits {
-    pub(super) fn new(group: &Group) -> Commits {
+    pub(super) fn new(group: &Group, store: Option<StoreId>) -> Commits {
         let mut handlers: Vec<String> =
             group.router.handlers.iter().map(|handler| handler.name.to_owned()).collect();
         handlers.sort();
         let names_bytes = crate::progress::names_bytes(handlers.iter().map(String::as_str));
+        let names_bytes = names_bytes + store.map_or(0, |_| STORE_BYTES);
         let handlers = handlers.into();
-        Commits { handlers, names_bytes, sent_at: None, in_flight: false, dirty: false }
+        Commits { handlers, names_bytes, store, sent_at: None, in_flight: false, dirty: false }
     }
 
     /// How long until the next commit may go; `None` while there is nothing to commit, or while
@@ -45,13 +53,13 @@ impl Consumer {
         if self.commits.due_in() != Some(Duration::ZERO) {
             return;
         }
-        let list = self.commit_list(|_| true);
+        let load = self.load(|_| true);
         self.commits.in_flight = true;
         self.commits.sent_at = Some(Instant::now());
         self.commits.dirty = false;
-        if !self.courier.send(list) {
+        if !self.courier.send(load) {
             self.commits.in_flight = false;
-            self.partitions.iter_mut().for_each(|partition| partition.dirty = true);
+            self.commit_again();
         }
     }
 
@@ -62,17 +70,17 @@ impl Consumer {
 
     /// Commits these partitions and waits for the answer: before they are given back.
     pub(super) fn commit_some(&mut self, which: impl Fn(&Partition) -> bool) {
-        let list = self.commit_list(which);
-        if list.count() == 0 {
+        let load = self.load(which);
+        if load.list.count() == 0 {
             return;
         }
-        if let Some(Err(error)) = self.courier.bring(list) {
+        if let Some(Err(error)) = self.courier.bring(load) {
             self.commit_failed(&error);
         }
     }
 
-    /// The broker's answer to a commit that was sent.
-    pub(super) fn committed(&mut self, result: KafkaResult<()>) {
+    /// The answer to a commit that was sent.
+    pub(super) fn committed(&mut self, result: Result<(), Failed>) {
         self.commits.in_flight = false;
         if let Err(error) = result {
             self.commit_failed(&error);
@@ -80,12 +88,10 @@ impl Consumer {
     }
 
     /// Commits are only ever too old, never wrong: the next one says the same and more.
-    fn commit_failed(&mut self, error: &KafkaError) {
-        for partition in &mut self.partitions {
-            partition.dirty = true;
-        }
+    fn commit_failed(&mut self, error: &Failed) {
+        self.commit_again();
         let moving = matches!(
-            error.rdkafka_error_code(),
+            error.code(),
             Some(
                 RDKafkaErrorCode::RebalanceInProgress
                     | RDKafkaErrorCode::IllegalGeneration
@@ -103,18 +109,38 @@ impl Consumer {
         }
     }
 
+    /// What has been in a commit, that is. The others, one that is stopped among them, have nothing
+    /// to say, and what they were found with must stay.
+    fn commit_again(&mut self) {
+        for partition in &mut self.partitions {
+            partition.dirty |= partition.told;
+        }
+    }
+
     /// What is to be committed of the partitions that have changed; they count as clean then.
-    fn commit_list(&mut self, which: impl Fn(&Partition) -> bool) -> TopicPartitionList {
-        let mut list = TopicPartitionList::new();
+    fn load(&mut self, which: impl Fn(&Partition) -> bool) -> Load {
+        let mut load = Load::default();
         for partition in self.partitions.iter_mut().filter(|p| p.dirty && which(p)) {
-            partition.dirty = false;
+            (partition.dirty, partition.told) = (false, true);
             let progress = partition.tracker.progress(self.commits.handlers.to_vec());
-            let mut entry = list.add_partition(&partition.place.topic, partition.place.partition);
+            let progress = Progress { store: self.commits.store, ..progress };
+            let (topic, number) = (&*partition.place.topic, partition.place.partition);
+            let mut entry = load.list.add_partition(topic, number);
             // Offsets of fetched records are never negative, which is all that is refused.
             if entry.set_offset(Offset::Offset(progress.committed)).is_ok() {
                 entry.set_metadata(progress.encode());
             }
+            if self.positions.is_some() {
+                load.positions.push(Position {
+                    topic: topic.to_owned(),
+                    partition: number,
+                    next: progress.committed,
+                    cluster: self.cluster.clone(),
+                    epoch: partition.epoch,
+                });
+            }
+            partition.replayed(&self.group);
         }
-        list
+        load
     }
 }

@@ -4,6 +4,9 @@
 //!
 //! librdkafka can commit without waiting by itself, but tells nobody how that ended unless a
 //! callback was set, which the Rust binding's way of polling for events does not do.
+//!
+//! With a store, positions are written there first: so Kafka is never ahead of the store, unless
+//! the store is an older copy of itself.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +14,14 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use rdkafka::consumer::{CommitMode, Consumer as _};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use super::Client;
 use super::callbacks::Event;
 use super::inbox::Inbox;
+use super::positions::{Failed, Positions};
+use crate::stored::Position;
 
 pub(super) struct Courier {
     errands: mpsc::SyncSender<Errand>,
@@ -25,15 +30,32 @@ pub(super) struct Courier {
     losses: Arc<AtomicU64>,
 }
 
+/// What is to be committed.
+#[derive(Default)]
+pub(super) struct Load {
+    /// To Kafka.
+    pub(super) list: TopicPartitionList,
+    /// To the store, before; empty without one.
+    pub(super) positions: Vec<Position>,
+}
+
+/// What the courier's thread has.
+struct Round {
+    client: Arc<Client>,
+    positions: Option<Positions>,
+    /// How often partitions were lost.
+    lost: Arc<AtomicU64>,
+}
+
 struct Errand {
-    list: TopicPartitionList,
+    load: Load,
     /// As of then.
     losses: u64,
     /// Who waits for the answer; without anybody it becomes an event.
     asks: Option<Asks>,
 }
 
-type Asks = mpsc::SyncSender<KafkaResult<()>>;
+type Asks = mpsc::SyncSender<Result<(), Failed>>;
 
 /// `orders[3]@120 orders[4]@97`, for the log.
 struct Offsets<'a>(&'a TopicPartitionList);
@@ -50,19 +72,20 @@ impl fmt::Display for Offsets<'_> {
 }
 
 impl Courier {
-    pub(super) fn start(client: Arc<Client>, inbox: Arc<Inbox>) -> std::io::Result<Courier> {
+    pub(super) fn start(
+        client: Arc<Client>,
+        inbox: Arc<Inbox>,
+        positions: Option<Positions>,
+    ) -> std::io::Result<Courier> {
         let (errands, waiting) = mpsc::sync_channel::<Errand>(1);
         let thread = std::thread::Builder::new().name("tidings-commits".to_owned());
         let losses = Arc::new(AtomicU64::new(0));
-        let lost = Arc::clone(&losses);
+        let round = Round { client, positions, lost: Arc::clone(&losses) };
         let thread = thread.spawn(move || {
-            while let Ok(Errand { list, losses, asks }) = waiting.recv() {
-                let result = match list.count() {
+            while let Ok(Errand { load, losses, asks }) = waiting.recv() {
+                let result = match load.list.count() {
                     0 => Ok(()),
-                    _ if losses != lost.load(Ordering::Acquire) => {
-                        Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost))
-                    }
-                    _ => commit(&client, &list),
+                    _ => round.bring(load, losses),
                 };
                 match asks {
                     // It waits until it has the answer, so somebody takes it.
@@ -78,7 +101,7 @@ impl Courier {
     /// back would go out under the group's next generation, from one who is no owner any more, and
     /// the broker would take it.
     pub(super) fn wait(&self) {
-        self.bring(TopicPartitionList::new());
+        self.bring(Load::default());
     }
 
     /// What waits is not sent any more: its partitions belong to others. Nor is it waited for,
@@ -88,20 +111,20 @@ impl Courier {
     }
 
     /// Takes a commit along if there is room. Its answer comes as an event.
-    pub(super) fn send(&self, list: TopicPartitionList) -> bool {
-        self.errands.try_send(self.errand(list, None)).is_ok()
+    pub(super) fn send(&self, load: Load) -> bool {
+        self.errands.try_send(self.errand(load, None)).is_ok()
     }
 
     /// Brings a commit behind those that are under way, and waits for its answer. `None` if the
     /// thread is gone, which only a panic of ours can do.
-    pub(super) fn bring(&self, list: TopicPartitionList) -> Option<KafkaResult<()>> {
+    pub(super) fn bring(&self, load: Load) -> Option<Result<(), Failed>> {
         let (asks, answer) = mpsc::sync_channel(1);
-        self.errands.send(self.errand(list, Some(asks))).ok()?;
+        self.errands.send(self.errand(load, Some(asks))).ok()?;
         answer.recv().ok()
     }
 
-    fn errand(&self, list: TopicPartitionList, asks: Option<Asks>) -> Errand {
-        Errand { list, losses: self.losses.load(Ordering::Acquire), asks }
+    fn errand(&self, load: Load, asks: Option<Asks>) -> Errand {
+        Errand { load, losses: self.losses.load(Ordering::Acquire), asks }
     }
 
     /// Lets go of the client, which the last owner closes.
@@ -112,10 +135,27 @@ impl Courier {
     }
 }
 
-fn commit(client: &Client, list: &TopicPartitionList) -> KafkaResult<()> {
-    tracing::debug!(offsets = %Offsets(list), "commit sent");
-    let result = client.commit(list, CommitMode::Sync);
-    let error = result.as_ref().err().map(ToString::to_string);
-    tracing::debug!(offsets = %Offsets(list), error, "commit answered");
-    result
+impl Round {
+    /// `losses`: as of when the commit was given.
+    fn bring(&self, load: Load, losses: u64) -> Result<(), Failed> {
+        self.is_owner(losses)?;
+        if let Some(positions) = &self.positions {
+            positions.keep(load.positions)?;
+            // The store may have taken its time.
+            self.is_owner(losses)?;
+        }
+        let list = &load.list;
+        tracing::debug!(offsets = %Offsets(list), "commit sent");
+        let result = self.client.commit(list, CommitMode::Sync);
+        let error = result.as_ref().err().map(ToString::to_string);
+        tracing::debug!(offsets = %Offsets(list), error, "commit answered");
+        Ok(result?)
+    }
+
+    fn is_owner(&self, losses: u64) -> Result<(), Failed> {
+        if losses == self.lost.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::AssignmentLost).into())
+    }
 }

@@ -9,6 +9,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
+use super::begin::forget_position;
 use super::tracker::Taken;
 use super::{Consumer, Partition};
 use crate::lanes::pack::Fetched;
@@ -153,7 +154,7 @@ impl Consumer {
         if self.is_not_allowed(error, Some(topic)) {
             return;
         }
-        let partition = &self.partitions[index];
+        let partition = &mut self.partitions[index];
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
             let (group, what) = (&self.group.name, format!("cannot read {topic}[{number}]"));
             self.link.say(&what, format_args!("group {group} {what}: {error}; going on"));
@@ -161,13 +162,12 @@ impl Consumer {
         }
         let wanted = partition.tracker.next_offset();
         let there = self.client.fetch_watermarks(topic, number, BROKER_CALL).ok();
-        let sentence = lost_sentence(&self.group.name, topic, number, wanted, there);
-        tracing::error!(group = self.group.name, topic, partition = number, "{sentence}");
-        let check = partition.check_name();
-        self.group.meters.stats().health().set(check, Some(sentence));
-        let name = "tidings_partition_stopped";
-        self.group.meters.partition_gauge(name, topic, number).set(1.0);
-        self.partitions[index].stopped = true;
+        let mut sentence = lost_sentence(&self.group.name, topic, number, wanted, there);
+        if self.positions.is_some() {
+            let forget = forget_position(&self.group.name, topic, number);
+            sentence.push_str(&format!("; and in the service's store: {forget}"));
+        }
+        partition.stop(&self.group, sentence);
     }
 }
 

@@ -69,7 +69,6 @@ impl Consumer {
     }
 
     fn give_back(&mut self, revocation: &Revocation, lost: bool) {
-        let health = self.group.meters.stats().health();
         self.partitions.retain(|partition| {
             let stays = !revocation.assignments.contains(&partition.place.assignment);
             if !stays {
@@ -83,8 +82,7 @@ impl Consumer {
                     lost,
                     "gave a partition back"
                 );
-                health.forget(&partition.check_name());
-                partition.show_lag(&self.group, 0);
+                partition.forget(&self.group);
             }
             stays
         });

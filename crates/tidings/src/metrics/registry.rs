@@ -249,6 +249,7 @@ fn help(name: &str) -> &'static str {
         "tidings_publish_failures_total" => "Publications that are tried again.",
         "tidings_consumer_lag_records" => "Records behind the last committed one.",
         "tidings_partition_stopped" => "Partitions that need somebody to act: see the log.",
+        "tidings_store_behind_records" => "What a store that was behind Kafka has to catch up.",
         "tidings_build_info" => "The program's version.",
         _ => "See the documentation.",
     }

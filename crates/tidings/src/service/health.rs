@@ -14,6 +14,8 @@ struct Inner {
     phase: Phase,
     /// By the check's name: nothing, or what is wrong.
     checks: BTreeMap<String, Option<String>>,
+    /// By the check's name: what people should know, although nothing is wrong.
+    notes: BTreeMap<String, String>,
 }
 
 /// Where a service is in its life.
@@ -31,9 +33,20 @@ impl Health {
         self.lock().checks.insert(check.into(), wrong);
     }
 
+    /// Something that is not wrong and that people should know, beside the check of that name.
+    pub(crate) fn note(&self, check: impl Into<String>, note: Option<String>) {
+        let (check, mut inner) = (check.into(), self.lock());
+        match note {
+            Some(note) => drop(inner.notes.insert(check, note)),
+            None => drop(inner.notes.remove(&check)),
+        }
+    }
+
     /// A check that no longer applies, such as one on a partition that was given back.
     pub(crate) fn forget(&self, check: &str) {
-        self.lock().checks.remove(check);
+        let mut inner = self.lock();
+        inner.checks.remove(check);
+        inner.notes.remove(check);
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
@@ -61,8 +74,14 @@ impl Health {
         inner.checks.iter().filter_map(wrong).collect()
     }
 
+    /// What people should know although nothing is wrong.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        self.lock().notes.iter().map(|(name, note)| format!("{name}: {note}")).collect()
+    }
+
     /// One line per check, as `/readyz?verbose` shows them.
     pub(crate) fn verbose(&self) -> String {
+        let notes = self.notes().into_iter().map(|note| format!("[+] {note}\n"));
         let inner = self.lock();
         let phase = match inner.phase {
             Phase::Starting => "[-] the service is starting\n",
@@ -73,7 +92,7 @@ impl Health {
             None => format!("[+] {name}\n"),
             Some(wrong) => format!("[-] {name}: {wrong}\n"),
         });
-        std::iter::once(phase.to_owned()).chain(checks).collect()
+        std::iter::once(phase.to_owned()).chain(checks).chain(notes).collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -105,6 +124,11 @@ mod tests {
         assert!(health.has_started() && !health.is_ready());
         assert!(health.verbose().contains("[-] partition orders[0]: offsets 3 to 9 are gone"));
         health.forget("partition orders[0]");
+        health.note("partition orders[1]", Some("replays".into()));
+        assert!(health.is_ready(), "a note takes nothing away");
+        assert!(health.verbose().contains("[+] partition orders[1]: replays\n"));
+        health.note("partition orders[1]", None);
+        assert!(!health.verbose().contains("orders"), "{}", health.verbose());
         health.enter(Phase::Stopping);
         assert!(!health.is_ready());
     }

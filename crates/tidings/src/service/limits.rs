@@ -97,6 +97,10 @@ pub(crate) const CLOSE_MAX: Duration = Duration::from_secs(6);
 /// consumer's thread. Below `max.poll.interval.ms` and the session time-out.
 pub(crate) const BROKER_CALL: Duration = Duration::from_secs(5);
 
+/// How long the store may take to tell or to keep positions. The consumer's thread waits for it, as
+/// for the broker; SQLite's writer may be busy for as long as a handler's transaction is open.
+pub(crate) const STORE_CALL: Duration = Duration::from_secs(5);
+
 /// How long the consumer's thread sleeps when there is nothing to do. It is woken by records,
 /// results and orders; this is for its own deadlines, and against a lost wake-up.
 pub(crate) const IDLE_WAIT: Duration = Duration::from_millis(100);

@@ -111,18 +111,20 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     let admin = Admin::over(&settings, link.clone())?;
     prepare_topics(&service, &settings, &admin).await?;
 
-    let relay = match &service.stored {
+    let (relay, store) = match &service.stored {
         Some(stored) => {
             stored.open().await?;
-            Some(stored.relay(Beside {
+            let store = stored.id().await?;
+            let relay = stored.relay(Beside {
                 service: service.name.clone(),
                 settings: settings.clone(),
                 link: link.clone(),
                 registry: registry.clone(),
                 stats: service.stats(),
-            })?)
+            })?;
+            (Some(relay), Some(store))
         }
-        None => None,
+        None => (None, None),
     };
 
     let member = settings.instance().map_or_else(process_name, str::to_owned);
@@ -152,7 +154,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         config.set("statistics.interval.ms", "1000");
         Link::tell_all(&mut config);
         let runtime = tokio::runtime::Handle::current();
-        let setup = Setup { config, topics, group, start, runtime, link: link.clone() };
+        let setup = Setup { config, topics, group, start, runtime, store, link: link.clone() };
         consumers.push(consumer::spawn(setup).map_err(ServiceError::from)?);
     }
     companions.extend(relay);

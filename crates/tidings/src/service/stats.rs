@@ -79,6 +79,11 @@ impl Stats {
         self.inner.health.wrong()
     }
 
+    /// What people should know although nothing is wrong, such as a replay: one sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        self.inner.health.notes()
+    }
+
     pub(crate) fn health(&self) -> &Health {
         &self.inner.health
     }

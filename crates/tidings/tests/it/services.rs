@@ -9,5 +9,5 @@ mod killed_process;
 mod lost_partitions;
 mod offsets;
 mod rebalance;
-pub mod rig;
+pub(crate) mod rig;
 mod start_and_stop;

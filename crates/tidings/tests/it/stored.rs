@@ -3,5 +3,6 @@
 
 mod once;
 mod parking;
+mod positions;
 mod processes;
 mod rig;

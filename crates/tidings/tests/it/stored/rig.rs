@@ -130,10 +130,15 @@ pub fn ledger(store: &Store, script: Script) -> Service {
 }
 
 pub async fn make_ledger(store: &Store) {
-    let sql = "CREATE TABLE ledger (row_name text NOT NULL, version bigint NOT NULL)";
+    by_hand(store, "CREATE TABLE ledger (row_name text NOT NULL, version bigint NOT NULL)").await;
+}
+
+/// Statements of somebody else's.
+pub async fn by_hand(store: &Store, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql);
     match (store.sqlite_pool(), store.postgres_pool()) {
-        (Some(pool), _) => drop(pool.execute(sql).await.unwrap()),
-        (_, Some(pool)) => drop(pool.execute(sql).await.unwrap()),
+        (Some(pool), _) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
+        (_, Some(pool)) => drop(sqlx::raw_sql(sql).execute(pool).await.unwrap()),
         _ => unreachable!(),
     }
 }
