@@ -141,6 +141,10 @@ pub(crate) fn spawn(setup: Setup) -> Result<Handle, ConsumerError> {
     let topics: Vec<&str> = setup.topics.iter().map(String::as_str).collect();
     client.subscribe(&topics).map_err(|error| failed(error.to_string()))?;
 
+    // Here, not on the thread: until it runs, the service would count as ready.
+    let health = setup.group.meters.stats().health();
+    health.set(check_name(&setup.group), Some("it has not joined its group yet".to_owned()));
+
     let (tell_end, end) = oneshot::channel();
     let name = format!("tidings-{}", setup.group.name);
     let handle = Handle { inbox: Arc::clone(&inbox), end: Some(end) };
@@ -208,8 +212,6 @@ impl Consumer {
             reason: error.to_string(),
         })?;
         let lanes = Lanes::start(&setup.runtime, Arc::clone(&group), inbox.clone());
-        let health = group.meters.stats().health();
-        health.set(check_name(&group), Some("it has not joined its group yet".to_owned()));
         Ok(Consumer {
             client,
             commits: Commits::new(&group, setup.store),
