@@ -5,11 +5,14 @@ use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
 
 pub(super) fn any(record: &Record) -> Option<DeadLetter> {
-    connect(record)
+    let letter = connect(record)
         .or_else(|| spring(record))
         .or_else(|| texts(record, "__streams.errors.", ""))
         .or_else(|| texts(record, "_dlq.errors.", "original."))
-        .or_else(|| original_topic(record))
+        .or_else(|| original_topic(record))?;
+    // Whoever sees to another framework's dead letter marks it with our header.
+    let state = text(record, header::STATE).and_then(|word| State::of(&word));
+    Some(DeadLetter { state, ..letter })
 }
 
 /// Kafka Connect's headers and ours beside them.
@@ -31,7 +34,7 @@ fn connect(record: &Record) -> Option<DeadLetter> {
         last_failed_at: text(header::LAST_FAILED_AT),
         fingerprint: text(header::FINGERPRINT),
         retryable: text(header::RETRYABLE).and_then(|t| t.parse().ok()),
-        state: text(header::STATE).and_then(|word| State::of(&word)),
+        state: None,
     })
 }
 

@@ -42,6 +42,26 @@ fn other_families_are_text() {
 }
 
 #[test]
+fn a_mark_of_ours_counts_in_every_family() {
+    let families = [
+        ("__connect.errors.topic", "orders"),
+        ("kafka_dlt-original-topic", "orders"),
+        ("__streams.errors.topic", "orders"),
+        ("_dlq.errors.original.topic", "orders"),
+        ("x-original-topic", "orders"),
+    ];
+    for (name, value) in families {
+        let mut headers: Headers = vec![(name.into(), Some(value.into()))];
+        let state = |headers: &Headers| DeadLetter::read(&record(headers.clone()))?.state;
+        assert_eq!(state(&headers), None, "{name}");
+        for word in ["parked", "done"] {
+            headers.push((header::STATE.into(), Some(word.into())));
+        }
+        assert_eq!(state(&headers), Some(State::Done), "{name}: the last one counts");
+    }
+}
+
+#[test]
 fn stripping_leaves_the_events_own_headers() {
     let mut headers: Headers = vec![("ce_id".into(), Some("a".into())), ("shop".into(), None)];
     let own = headers.clone();
