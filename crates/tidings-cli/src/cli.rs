@@ -3,7 +3,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{broker, completions, config, dev, event, flow, group, new, shop_service, topic};
+use crate::{broker, completions, config, dev, dlq, event, flow, group, new, shop_service, topic};
 
 /// Services that talk only through events: a broker, a demo and what looks after them.
 #[derive(Debug, Parser)]
@@ -39,6 +39,9 @@ pub enum Command {
     /// Publish, watch and find events
     #[command(subcommand)]
     Event(event::EventCommand),
+    /// List, show, count and republish dead letters
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
     /// Show all that one event caused and was caused by
     Flow(flow::FlowArgs),
     /// List, show, create and delete topics

@@ -11,6 +11,8 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::output::Screen;
 
+pub use self::get::at_address;
+
 /// The commands on events.
 #[derive(Debug, Subcommand)]
 pub enum EventCommand {

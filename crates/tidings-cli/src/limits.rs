@@ -31,6 +31,34 @@ pub const CLOCK_SLACK: Duration = Duration::from_secs(60);
 /// a laptop spares; beyond it the command asks for a narrower range.
 pub const FLOW_INDEX_EVENTS: usize = 2_000_000;
 
+/// How many dead letters are held to be listed, counted or chosen from: at about 1 KiB each that is
+/// 500 MB at most; beyond it the command asks for a narrower range.
+pub const DEAD_LETTERS: usize = 500_000;
+
+/// How many lines of dead letters are printed for people; JSON has them all.
+pub const DEAD_LETTER_LINES: usize = 200;
+
+/// How many copies of one dead letter are shown, the newest ones: a retry a day for three weeks.
+pub const DEAD_LETTER_COPIES: usize = 20;
+
+/// How many dead letters the beginning of an id may stand for before the search for them ends: it
+/// is ambiguous with two, and a person wants to see some of them.
+pub const DEAD_LETTER_MATCHES: usize = 64;
+
+/// How much of an error's sentence is kept per dead letter: other frameworks put whole documents
+/// into it.
+pub const REASON_BYTES: usize = 2_000;
+
+/// How many lines of an error's causes or stack are printed for people.
+pub const STACK_LINES: usize = 20;
+
+/// How many dead letters are republished before they are marked: enough to fill batches on every
+/// partition; this many at most are sent again after a crash between the two.
+pub const REPUBLISH_TOGETHER: usize = 500;
+
+/// The bytes of dead letters that are held while they are republished.
+pub const REPUBLISH_TOGETHER_BYTES: usize = 16 * 1024 * 1024;
+
 /// How many events `--from -N` may ask for: they are held in memory to be put in order of time.
 pub const LAST_N_RECORDS: u64 = 100_000;
 

@@ -6,7 +6,9 @@ mod cli;
 mod cluster;
 mod completions;
 mod config;
+mod data;
 mod dev;
+mod dlq;
 mod event;
 mod event_id;
 mod failure;
@@ -52,6 +54,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Dev(args) => dev::run(args, global, &screen),
         Command::Broker(args) => broker::run(args, &screen),
         Command::Event(command) => event::run(command, global, &screen),
+        Command::Dlq(command) => dlq::run(command, global, &screen),
         Command::Flow(args) => flow::run(args, global, &screen),
         Command::Topic(command) => topic::run(command, global, &screen),
         Command::Group(command) => group::run(command, global, &screen),

@@ -106,7 +106,7 @@ fn is_structured(content_type: &[u8]) -> bool {
 }
 
 /// Copies what librdkafka lends.
-fn record(message: &BorrowedMessage<'_>) -> Record {
+pub fn record(message: &BorrowedMessage<'_>) -> Record {
     let headers = message.headers().map(|headers| {
         let copy = |value: &[u8]| Bytes::copy_from_slice(value);
         headers.iter().map(|header| (header.key.to_owned(), header.value.map(copy))).collect()

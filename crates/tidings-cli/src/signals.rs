@@ -1,6 +1,8 @@
 //! SIGTERM and Ctrl-C. What serves stops cleanly; every other command ends at once with the code
 //! that shells know for it.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{Exit, Failure};
@@ -37,15 +39,39 @@ impl Stop {
     }
 }
 
+/// What the next Ctrl-C does to a command that reads, waits or changes things.
+static NEXT_INTERRUPT: AtomicU8 = AtomicU8::new(ENDS);
+const ENDS: u8 = 0;
+const IS_NOTED: u8 = 1;
+const WAS_NOTED: u8 = 2;
+
 /// Ends the process with 130 on Ctrl-C: for commands that read or wait. What was acknowledged
 /// before stays, and nothing of theirs needs to be put away.
 pub fn end_on_interrupt() {
     let watch = || {
-        let interrupted = crate::runtime::block_on(tokio::signal::ctrl_c());
-        if matches!(interrupted, Ok(Ok(()))) {
-            std::process::exit(Exit::Interrupted as i32);
+        while let Ok(Ok(())) = crate::runtime::block_on(tokio::signal::ctrl_c()) {
+            let noted = NEXT_INTERRUPT.compare_exchange(
+                IS_NOTED,
+                WAS_NOTED,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            if noted.is_err() {
+                std::process::exit(Exit::Interrupted as i32);
+            }
         }
     };
     // Without the thread, Ctrl-C still ends the process, only with the signal's own status.
     let _ = std::thread::Builder::new().name("interrupt".to_owned()).spawn(watch);
+}
+
+/// From now on the first Ctrl-C is only noted, for a command that wants to say how far it got; the
+/// second ends the process.
+pub fn note_interrupt() {
+    NEXT_INTERRUPT.store(IS_NOTED, Ordering::Relaxed);
+}
+
+/// Was a Ctrl-C noted?
+pub fn is_interrupted() -> bool {
+    NEXT_INTERRUPT.load(Ordering::Relaxed) == WAS_NOTED
 }

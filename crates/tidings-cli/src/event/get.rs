@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde_json::value::RawValue;
 use tidings::cloudevents::CloudEvent;
 
 use crate::cli::Global;
@@ -15,7 +14,7 @@ use crate::flow::{Dead, Scanned, range};
 use crate::output::{self, Screen};
 use crate::record::{self, Seen};
 use crate::scan::Plan;
-use crate::{event_id, position};
+use crate::{data, event_id, position};
 
 /// Flags of `tidings event get`.
 #[derive(Debug, clap::Args)]
@@ -100,7 +99,7 @@ fn find(
 }
 
 /// The plan for one record, when the id is an address of an existing partition.
-fn at_address(cluster: &Cluster, id: &str) -> Result<Option<Plan>, Failure> {
+pub fn at_address(cluster: &Cluster, id: &str) -> Result<Option<Plan>, Failure> {
     let Ok(address) = id.parse::<tidings::RecordAddress>() else { return Ok(None) };
     if cluster.topics().get(&address.topic).is_none_or(|count| address.partition.0 >= *count) {
         return Ok(None);
@@ -168,53 +167,8 @@ fn text(seen: &Seen, screen: &Screen) -> String {
         text.push_str(&format!("  {}\n", screen.red(&dead.sentence())));
     }
     text.push_str(&lines.join("\n"));
-    text.push_str(&format!("\n\n{}\n", data(seen)));
+    text.push_str(&format!("\n\n{}\n", data::text(seen)));
     text
-}
-
-/// The data: JSON laid out over lines, other text as it is, other bytes counted.
-fn data(seen: &Seen) -> String {
-    let data = match &seen.event {
-        Ok(event) => event.data.as_deref(),
-        Err(_) => seen.record.value.as_deref(),
-    };
-    let Some(bytes) = data else { return "  (no data)".to_owned() };
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return format!("  ({} bytes that are no text; see them with --json)", bytes.len());
-    };
-    // Only laid out anew where that changes nothing: large numbers and repeated names would.
-    let laid_out = serde_json::from_str::<serde_json::Value>(text)
-        .ok()
-        .and_then(|value| serde_json::to_string_pretty(&value).ok())
-        .filter(|pretty| compact(pretty) == compact(text));
-    let shown = laid_out.unwrap_or_else(|| text.to_owned());
-    shown
-        .lines()
-        .map(|line| format!("  {}", output::printable(line)))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// JSON without the space between its parts, everything else byte for byte.
-fn compact(text: &str) -> Option<String> {
-    let raw: Box<RawValue> = serde_json::from_str(text).ok()?;
-    let mut inside = false;
-    let mut escaped = false;
-    Some(
-        raw.get()
-            .chars()
-            .filter(|c| {
-                let keep = inside || !c.is_ascii_whitespace();
-                match c {
-                    _ if escaped => escaped = false,
-                    '\\' if inside => escaped = true,
-                    '"' => inside = !inside,
-                    _ => {}
-                }
-                keep
-            })
-            .collect(),
-    )
 }
 
 #[cfg(test)]
@@ -254,17 +208,5 @@ mod tests {
     fn all_that_is_known_of_an_event() {
         let seen = seen(r#"{"order_id": "1042","total_cents":4990}"#, &[("traceparent", "00-1f")]);
         insta::assert_snapshot!(text(&seen, &Screen::plain()));
-    }
-
-    #[test]
-    fn data_is_laid_out_only_where_that_changes_nothing() {
-        for (json, shown) in [
-            (r#"{"a":1,"b":"x y"}"#, "  {\n    \"a\": 1,\n    \"b\": \"x y\"\n  }"),
-            (r#"{"b":1,"a":2}"#, r#"  {"b":1,"a":2}"#),
-            (r#"{"a":1e400}"#, r#"  {"a":1e400}"#),
-            ("not json", "  not json"),
-        ] {
-            assert_eq!(data(&seen(Box::leak(json.to_owned().into_boxed_str()), &[])), shown);
-        }
     }
 }

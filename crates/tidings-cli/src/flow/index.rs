@@ -1,9 +1,13 @@
 //! What a scan keeps of each event: who it is, what caused it and where it lies, without its data.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use jiff::Timestamp;
 use tidings::RecordAddress;
 
 use super::{Dead, Target};
+use crate::dlq::{Identity, Place};
 use crate::record::{self, Seen};
 
 /// One event, or one copy of it.
@@ -34,8 +38,9 @@ pub struct Fact {
 pub struct Index {
     /// The events, in the order in which they were read.
     pub facts: Vec<Fact>,
-    /// Dead letters: the event as its copy tells it, and what happened to it.
+    /// Dead letters: the event as the newest copy tells it, and what happened to it.
     pub dead: Vec<(Fact, Dead)>,
+    letters: HashMap<Identity, (usize, Place)>,
     /// The ids that were asked for.
     pub wanted: Vec<String>,
 }
@@ -70,9 +75,26 @@ impl Index {
             cause: event.causation_id().map(str::to_owned),
             attempts: None,
         };
-        match Dead::of(record) {
-            Some(dead) => self.dead.push((fact, dead)),
+        match Dead::of(record).zip(Dead::identity(record)) {
+            Some((dead, identity)) => self.add_dead(fact, dead, identity, Place::of(record)),
             None => self.facts.push(fact),
+        }
+    }
+
+    /// Only the newest copy counts: it says how the dead letter stands.
+    fn add_dead(&mut self, fact: Fact, dead: Dead, identity: Identity, place: Place) {
+        match self.letters.entry(identity) {
+            Entry::Vacant(entry) => {
+                entry.insert((self.dead.len(), place));
+                self.dead.push((fact, dead));
+            }
+            Entry::Occupied(mut entry) => {
+                let (at, newest) = entry.get_mut();
+                if place.is_after(newest) {
+                    *newest = place;
+                    self.dead[*at] = (fact, dead);
+                }
+            }
         }
     }
 }

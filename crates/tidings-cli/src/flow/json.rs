@@ -1,6 +1,8 @@
-//! A flow for scripts. Each event is a node; where it could not be handled, `dead` says so.
+//! A flow for scripts. Each event is a node; where it could not be handled, `dead` says so, and
+//! `retrying` where it is tried again by itself.
 
 use serde_json::{Value, json};
+use tidings::dead_letter::State;
 
 use super::tree::Node;
 use super::{Dead, Scanned};
@@ -39,6 +41,7 @@ fn node(node: &Node) -> Value {
         "dead": node.dead.first().map(dead),
         // One handler's failure is the usual case; further ones are not lost.
         "further_dead": node.dead.iter().skip(1).map(dead).collect::<Vec<_>>(),
+        "retrying": node.retrying.iter().map(dead).collect::<Vec<_>>(),
         "children": node.children.iter().map(self::node).collect::<Vec<_>>(),
     })
 }
@@ -51,5 +54,6 @@ fn dead(dead: &Dead) -> Value {
         "reason": dead.reason,
         "service": dead.service,
         "attempts": dead.attempts,
+        "state": dead.state.map(State::as_str),
     })
 }

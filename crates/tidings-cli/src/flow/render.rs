@@ -55,6 +55,7 @@ fn headline(target: &Target, roots: &[Node], scanned: &Scanned, screen: &Screen)
     let services: BTreeSet<&str> = nodes.iter().map(|node| node.fact.source.as_str()).collect();
     let last = nodes.iter().filter_map(|node| node.after_ms).max().unwrap_or(0);
     let dead: usize = nodes.iter().map(|node| node.dead.len()).sum();
+    let retrying: usize = nodes.iter().map(|node| node.retrying.len()).sum();
     let mut parts = vec![
         screen.bold(&output::printable(&title)),
         format!(
@@ -66,6 +67,9 @@ fn headline(target: &Target, roots: &[Node], scanned: &Scanned, screen: &Screen)
     ];
     if dead > 0 {
         parts.push(screen.red(&output::counted(dead as i64, "dead letter")));
+    }
+    if retrying > 0 {
+        parts.push(screen.yellow(&format!("{} tried again", output::grouped(retrying as i64))));
     }
     parts.push(screen.dim(&range(scanned)));
     parts.join(" · ")
@@ -110,12 +114,13 @@ impl Lines {
         }
         self.0.push(Line::of(node, branch));
         let mut left_out = 0;
-        let last = (node.children.len() + node.dead.len()).saturating_sub(1);
+        let letters = node.dead.len() + node.retrying.len();
+        let last = (node.children.len() + letters).saturating_sub(1);
         for (at, child) in node.children.iter().enumerate() {
             let (first, rest) = if at == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
             left_out += self.push(child, &format!("{below}{first}"), &format!("{below}{rest}"));
         }
-        for (at, dead) in node.dead.iter().enumerate() {
+        for (at, dead) in node.dead.iter().chain(&node.retrying).enumerate() {
             let first = if at + node.children.len() == last { "└─ " } else { "├─ " };
             self.0.push(Line::of_dead(node, dead, &format!("{below}{first}")));
         }
@@ -159,14 +164,16 @@ impl Line {
             .zip(dead.time)
             .zip(node.after_ms)
             .map(|((from, to), ms)| to.as_millisecond() - from.as_millisecond() + ms);
+        let mark = if dead.is_retrying() { "↻" } else { "✗" };
+        let name = output::printable(&dead.name(&node.fact.id));
         Self {
             branch: branch.to_owned(),
-            name: format!("✗ {}", output::printable(record::short_type(&node.fact.ty))),
-            is_dead: true,
+            name: format!("{mark} {}", output::printable(record::short_type(&node.fact.ty))),
+            is_dead: !dead.is_retrying(),
             service: output::printable(dead.service.as_deref().unwrap_or("?")),
             after: after(ms, false),
             place: dead.address.to_string(),
-            remark: format!("{}  tidings event get {}", dead.sentence(), node.fact.id),
+            remark: format!("{}  tidings dlq show {name}", dead.sentence()),
         }
     }
 

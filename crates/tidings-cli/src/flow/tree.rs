@@ -17,8 +17,10 @@ pub struct Node {
     pub fact: Fact,
     /// How often it was found. More than once is what "at least once" means.
     pub copies: u32,
-    /// Where it could not be handled.
+    /// Where it could not be handled, and is given up or waits for a person.
     pub dead: Vec<Dead>,
+    /// Where it could not be handled until now, and is tried again by itself.
+    pub retrying: Vec<Dead>,
     /// A cause that is named and was not found.
     pub missing_cause: Option<String>,
     /// Milliseconds after the root.
@@ -31,13 +33,14 @@ impl Node {
     /// How many attempts were needed, when that is known: of the handler that published it, or of
     /// the one that gave it up.
     pub fn attempts(&self) -> Option<u32> {
-        self.fact.attempts.or_else(|| self.dead.first().and_then(|dead| dead.attempts))
+        let letter = self.dead.first().or(self.retrying.first());
+        self.fact.attempts.or_else(|| letter.and_then(|letter| letter.attempts))
     }
 }
 
 /// Builds the trees of the flows that the wanted events belong to, in the order of their roots.
 pub fn grow(index: Index) -> Vec<Node> {
-    let Index { facts, dead, wanted } = index;
+    let Index { facts, dead, wanted, .. } = index;
     let (known, dead) = with_dead_only(facts, dead);
     let found = closure::connected(&known, &wanted);
     let mut nodes = distinct(known, &found);
@@ -89,6 +92,7 @@ fn distinct(facts: Vec<Fact>, found: &HashSet<usize>) -> Vec<Node> {
                     fact,
                     copies: 1,
                     dead: Vec::new(),
+                    retrying: Vec::new(),
                     missing_cause: None,
                     after_ms: None,
                     children: Vec::new(),
@@ -106,12 +110,17 @@ fn attach(nodes: &mut [Node], dead: Vec<(Fact, Dead)>) {
         places.insert((node.fact.source.clone(), node.fact.id.clone()), at);
     }
     for (fact, letter) in dead {
-        if let Some(&at) = places.get(&(fact.source, fact.id)) {
+        let Some(&at) = places.get(&(fact.source, fact.id)) else { continue };
+        if letter.is_retrying() {
+            nodes[at].retrying.push(letter);
+        } else if !letter.is_done() {
             nodes[at].dead.push(letter);
         }
     }
     for node in nodes {
-        node.dead.sort_by(|a, b| (a.time, &a.address).cmp(&(b.time, &b.address)));
+        for letters in [&mut node.dead, &mut node.retrying] {
+            letters.sort_by(|a, b| (a.time, &a.address).cmp(&(b.time, &b.address)));
+        }
     }
 }
 

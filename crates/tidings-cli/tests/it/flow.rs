@@ -91,7 +91,7 @@ fn a_flow_for_people_is_a_tree() {
     assert!(tree[1].starts_with("├─ payment.taken "), "{tree:#?}");
     assert!(tree[2].starts_with("│  └─ stock.reserved "), "{tree:#?}");
     assert!(tree[3].starts_with("└─ ✗ order.placed "), "{tree:#?}");
-    let all = "dead letter after 5 attempts: \"no such customer: 00391\"  tidings event get a";
+    let all = "dead letter after 5 attempts: \"no such customer: 00391\"  tidings dlq show a";
     assert!(text.contains(all), "{text}");
     assert!(text.contains("order 1042 · 3 events in 3 services · 61 ms · 1 dead letter · scanned"));
 }

@@ -3,6 +3,7 @@
 
 mod broker;
 mod dev;
+mod dlq;
 mod errors;
 mod events;
 mod flow;

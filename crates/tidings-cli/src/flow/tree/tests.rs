@@ -1,6 +1,7 @@
 //! Flows as data: events in, trees out, for scripts and for people.
 
 use jiff::Timestamp;
+use tidings::dead_letter::State;
 use tidings::{Offset, PartitionId, RecordAddress};
 
 use super::*;
@@ -30,11 +31,10 @@ fn fact(line: &str) -> Fact {
 }
 
 fn index(lines: &[&str], wanted: &str) -> Index {
-    Index {
-        facts: lines.iter().map(|line| fact(line)).collect(),
-        dead: Vec::new(),
-        wanted: vec![wanted.to_owned()],
-    }
+    let mut index = Index::default();
+    index.facts = lines.iter().map(|line| fact(line)).collect();
+    index.wanted = vec![wanted.to_owned()];
+    index
 }
 
 /// The tree as nested ids: `a(b(c) d)`.
@@ -65,6 +65,7 @@ fn order_with_dead_letter() -> Vec<Node> {
         attempts: Some(5),
         reason: "no such customer: 00391".to_owned(),
         time: Timestamp::from_millisecond(1_770_000_000_044).ok(),
+        state: None,
     };
     index.dead.push((Fact { address: dead.address.clone(), ..fact(ORDER[0]) }, dead));
     grow(index)
@@ -148,12 +149,68 @@ fn a_dead_letter_whose_event_is_out_of_range_stands_for_it() {
         attempts: None,
         reason: "no".to_owned(),
         time: None,
+        state: None,
     };
     index.dead.push((Fact { address: dead.address.clone(), ..fact(ORDER[0]) }, dead));
     let roots = grow(index);
     assert_eq!(roots[0].fact.address, address("orders[3]@401"));
     assert_eq!((roots[0].copies, roots[0].dead.len()), (1, 1));
     assert_eq!(roots[0].fact.address.partition, PartitionId(3));
+}
+
+/// The order whose dead letter stands like this.
+fn order_with(state: Option<State>) -> Vec<Node> {
+    let mut index = index(ORDER, "a");
+    let dead = Dead {
+        address: address("orders.loyalty.dlq[0]@0"),
+        original: Some(address("orders[3]@401")),
+        service: Some("loyalty".to_owned()),
+        attempts: Some(2),
+        reason: "no such customer: 00391".to_owned(),
+        time: None,
+        state,
+    };
+    index.dead.push((fact(ORDER[0]), dead));
+    grow(index)
+}
+
+#[test]
+fn a_dead_letter_is_shown_as_it_stands() {
+    let key = Target::Key(Key::parse("order=1042"));
+    for (state, head, line) in [
+        (None, Some(" · 1 dead letter · "), "✗ order.placed dead letter after 2 attempts"),
+        (Some(State::Parked), Some(" · 1 dead letter · "), "✗ order.placed parked after 2"),
+        (Some(State::Edited), Some(" · 1 dead letter · "), "✗ order.placed edited after 2"),
+        (Some(State::Discarded), Some(" · 1 dead letter · "), "✗ order.placed discarded after 2"),
+        (Some(State::Retrying), Some(" · 1 tried again · "), "↻ order.placed is tried again after"),
+        (Some(State::Done), None, ""),
+    ] {
+        let roots = order_with(state);
+        let text = render::flow(&key, &roots, &scanned(), &Screen::plain());
+        let words: Vec<&str> = text.split_whitespace().collect();
+        match head {
+            Some(head) => assert!(text.contains(head), "{state:?}: {text}"),
+            None => assert!(!text.contains("dead letter") && !text.contains('✗'), "{text}"),
+        }
+        let (mark, sentence) = line.split_once("order.placed ").unwrap_or_default();
+        assert!(text.contains(mark), "{state:?}: {text}");
+        assert!(words.join(" ").contains(sentence), "{state:?}: {text}");
+        let json = json::flow(&roots, &scanned());
+        let is_dead = state != Some(State::Retrying) && state != Some(State::Done);
+        let root = &json["roots"][0];
+        assert_eq!(root["dead"].is_object(), is_dead, "{state:?}");
+        let retrying = root["retrying"].as_array().map(Vec::len);
+        assert_eq!(retrying, Some(usize::from(state == Some(State::Retrying))), "{state:?}");
+    }
+}
+
+#[test]
+fn a_dead_letter_in_a_topic_of_another_name_is_shown_by_its_address() {
+    let mut roots = order_with(None);
+    roots[0].dead[0].address = address("failures[0]@7");
+    let key = Target::Key(Key::parse("order=1042"));
+    let text = render::flow(&key, &roots, &scanned(), &Screen::plain());
+    assert!(text.contains("  tidings dlq show failures[0]@7\n"), "{text}");
 }
 
 #[test]
