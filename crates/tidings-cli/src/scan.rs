@@ -12,6 +12,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tidings::RecordAddress;
 
 use crate::cluster::{self, Cluster, Reader, TopicPartition, number};
 use crate::failure::{Exit, Failure};
@@ -74,6 +75,15 @@ impl Plan {
     /// A plan for spans that the caller has worked out.
     pub fn of_spans(reader: Reader, topics: Vec<String>, spans: Vec<Span>) -> Self {
         Self { reader, spans, topics, from: None }
+    }
+
+    /// Reads one partition from this record on, if it would have begun behind it.
+    pub fn reach(&mut self, address: &RecordAddress) {
+        for span in &mut self.spans {
+            if span.topic == address.topic && span.partition == address.partition.0 {
+                span.from = span.from.min(address.offset.0);
+            }
+        }
     }
 
     /// The topics that are read.

@@ -63,7 +63,7 @@ pub fn run(args: &GroupsArgs, global: &Global, screen: &Screen) -> Result<(), Fa
     let cluster = Cluster::connect(global)?;
     let chosen = topics::chosen(&cluster, &args.topics)?;
     let is_none = chosen.is_empty();
-    let (index, read) = Index::scan(&cluster, chosen, args.since, screen, |_, _| {})?;
+    let (index, read) = Index::scan(&cluster, chosen, args.since, &[], screen, |_, _| {})?;
     let letters = index.into_letters();
     let groups = together(letters.iter().filter(|letter| args.all || !letter.is_over()));
     if args.json {

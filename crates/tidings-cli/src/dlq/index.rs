@@ -26,15 +26,16 @@ pub struct Index {
 }
 
 impl Index {
-    /// Reads the topics.
+    /// Reads the topics, and from the named records on in any case.
     pub fn scan(
         cluster: &Cluster,
         topics: Vec<String>,
         since: Option<Timestamp>,
+        named: &[RecordAddress],
         screen: &Screen,
         mut see: impl FnMut(&Record, &Identity),
     ) -> Result<(Self, Read), Failure> {
-        let (plan, read) = range::plan(cluster, topics, since)?;
+        let (plan, read) = range::plan(cluster, topics, since, named)?;
         let bar = screen.progress_bar(plan.records(), "reading");
         let mut index = Self::default();
         plan.run(&bar, |message| {

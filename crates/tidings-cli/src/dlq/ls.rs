@@ -50,7 +50,7 @@ pub fn run(args: &LsArgs, global: &Global, screen: &Screen) -> Result<(), Failur
     let cluster = Cluster::connect(global)?;
     let chosen = topics::chosen(&cluster, &args.topics)?;
     let is_none = chosen.is_empty();
-    let (index, read) = Index::scan(&cluster, chosen, args.since, screen, |_, _| {})?;
+    let (index, read) = Index::scan(&cluster, chosen, args.since, &[], screen, |_, _| {})?;
     let others = index.others;
     let letters = index.into_letters();
     if args.json {

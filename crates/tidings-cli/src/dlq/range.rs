@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tidings::RecordAddress;
 
 use crate::cluster::{Cluster, TopicPartition};
 use crate::failure::Failure;
@@ -41,20 +42,23 @@ impl Read {
     }
 }
 
-/// Plans to read these topics.
+/// Plans to read these topics, and from these records on in any case: what has become of them is
+/// told by copies behind them.
 pub fn plan(
     cluster: &Cluster,
     topics: Vec<String>,
     since: Option<Timestamp>,
+    named: &[RecordAddress],
 ) -> Result<(Plan, Read), Failure> {
     let reader = cluster.reader()?;
     let partitions = cluster.partitions_of(topics.iter().map(String::as_str))?;
     let bounds = cluster.bounds(&reader, &partitions)?;
     let all: u64 = bounds.values().map(|(start, end)| (end - start).max(0) as u64).sum();
-    let plan = match since {
+    let mut plan = match since {
         Some(since) => Plan::new(cluster, topics.clone(), Some(since), since)?,
         None => Plan::of_spans(reader, topics.clone(), newest(&bounds, limits::WHOLE_SCAN_RECORDS)),
     };
+    named.iter().for_each(|address| plan.reach(address));
     let records = plan.records();
     Ok((plan, Read { topics, records, left_out: all.saturating_sub(records) }))
 }

@@ -44,7 +44,7 @@ pub struct ShowArgs {
 /// What is looked for.
 enum Asked {
     /// The dead letter that this is a copy of.
-    Copy(Box<Record>, Identity),
+    Copy(RecordAddress, Identity),
     /// Those of the event that lies here.
     Origin(RecordAddress),
     /// Those of events whose id begins so.
@@ -71,22 +71,19 @@ struct Copy {
 pub fn run(args: &ShowArgs, global: &Global, screen: &Screen) -> Result<(), Failure> {
     let cluster = Cluster::connect(global)?;
     let asked = asked(&cluster, &args.what)?;
-    let named = match &asked {
-        Asked::Copy(record, _) => vec![record.topic.clone()],
-        _ => args.topics.clone(),
+    let (topics, copies) = match &asked {
+        Asked::Copy(copy, _) => (vec![copy.topic.clone()], vec![copy.clone()]),
+        _ => (args.topics.clone(), Vec::new()),
     };
-    let chosen = topics::chosen(&cluster, &named)?;
+    let chosen = topics::chosen(&cluster, &topics)?;
     let mut found = Found::default();
-    if let Asked::Copy(record, identity) = &asked {
-        // It may lie before what is read.
-        found.see(record, identity);
-    }
     let since = args.since;
-    let (index, read) = Index::scan(&cluster, chosen, since, screen, |record, identity| {
-        if found.is_asked(&asked, record, identity) {
-            found.see(record, identity);
-        }
-    })?;
+    let (index, read) =
+        Index::scan(&cluster, chosen, since, &copies, screen, |record, identity| {
+            if found.is_asked(&asked, record, identity) {
+                found.see(record, identity);
+            }
+        })?;
     let mut letters = found.into_letters(&index);
     if let Asked::Id(id) = &asked {
         letters = of_one_event(id, letters)?;
@@ -130,7 +127,7 @@ fn asked(cluster: &Cluster, what: &str) -> Result<Asked, Failure> {
     Ok(match record.and_then(|record| DeadLetter::read(&record).map(|letter| (record, letter))) {
         Some((record, letter)) => {
             let identity = Identity::of(&record, &letter);
-            Asked::Copy(Box::new(record), identity)
+            Asked::Copy(record.address(), identity)
         }
         None => Asked::Origin(address),
     })
@@ -176,9 +173,6 @@ impl Found {
             self.letters.insert(identity.clone(), whole);
             return;
         };
-        if whole.copies.iter().any(|known| known.address == copy.address) {
-            return;
-        }
         if Place::of(record).is_after(&Place::of(&whole.newest)) {
             whole.newest = record.clone();
         }

@@ -149,6 +149,26 @@ fn the_newest_copy_says_how_a_parked_event_stands() {
     assert_eq!(shown["id"], "d", "the place of the event itself leads too");
 }
 
+/// A copy that is named by its place lies before what is read, and what has become of it behind:
+/// it would be shown as waiting, and republished once more.
+#[test]
+fn a_named_copy_is_followed_to_the_newest_one_whatever_else_is_read() {
+    let (machine, writer) = machine();
+    writer.bury("a", 1, "k", &[]);
+    writer.bury("b", 2, "k", &[]);
+    machine.ok(&["dlq", "republish", "a", "--to", "orders", "--yes"]);
+    let later = ["--since", "2099-01-01"];
+    let first = "orders.payments.dlq[0]@0";
+    let shown = machine.json(&[&["dlq", "show", first], &later[..]].concat()).remove(0);
+    assert_eq!((&shown["state"], &shown["copies"]), (&"done".into(), &2.into()), "{shown}");
+    let republish = ["dlq", "republish", first, "--to", "orders", "--yes"];
+    let again = machine.json(&[&republish, &later[..]].concat()).remove(0);
+    assert_eq!((&again["republished"], &again["left_out"]["over"]), (&0.into(), &1.into()));
+    let ran = machine.run(&[&["dlq", "ls"], &later[..]].concat());
+    assert!(ran.out.starts_with("no dead letters wait"), "{}", ran.out);
+    assert!(ran.out.contains("3 older ones were left out; read more:  --since 30d"), "{}", ran.out);
+}
+
 #[test]
 fn failures_of_one_kind_are_counted_together() {
     let (machine, writer) = machine();

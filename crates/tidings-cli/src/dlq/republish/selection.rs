@@ -43,13 +43,8 @@ impl Selection {
             chosen.sort();
             chosen.dedup();
         }
-        let (mut index, read) = Index::scan(cluster, chosen, args.since, screen, |_, _| {})?;
-        for (record, identity) in &places {
-            // It may lie before what is read.
-            if index.letter(identity).is_none() {
-                index.add(record);
-            }
-        }
+        let named: Vec<RecordAddress> = places.iter().map(|(record, _)| record.address()).collect();
+        let (index, read) = Index::scan(cluster, chosen, args.since, &named, screen, |_, _| {})?;
         let identities: BTreeSet<&Identity> = places.iter().map(|(_, identity)| identity).collect();
         let letters = index.into_letters();
         let by_id = ids_of(&letters, &ids)?;
