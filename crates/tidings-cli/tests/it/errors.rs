@@ -21,6 +21,10 @@ fn nobody_listens_there() {
         &["event", "tail", "orders"],
         &["event", "get", "x"],
         &["flow", "x"],
+        &["dlq", "ls"],
+        &["dlq", "show", "x"],
+        &["dlq", "groups"],
+        &["dlq", "republish", "x", "--to", "orders"],
         &["event", "publish", "orders", "--type", "a.b", "--data", "1"],
     ] {
         let (code, text) = tried(&[command, &["--bootstrap", &address]].concat());
@@ -87,6 +91,11 @@ fn wrong_usage_is_code_2() {
         &["event", "tail"],
         &["event", "tail", "t", "--from", "yesterday"],
         &["event", "tail", "t", "--from", "5"],
+        &["dlq"],
+        &["dlq", "show"],
+        &["dlq", "republish", "x"],
+        &["dlq", "republish", "--to", "orders"],
+        &["dlq", "republish", "--to", "orders", "--all-of", "x", "y"],
         &["dev", "--exit"],
         &["dev", "--demo", "shop", "--rate", "fast"],
         &["dev", "--bootstrap", "127.0.0.1:1"],
