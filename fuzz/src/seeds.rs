@@ -193,7 +193,7 @@ fn progress() -> Vec<Vec<u8>> {
         ..Progress::default()
     };
     let store = "01890000-0000-4000-8000-00000000002a".parse().ok();
-    let with_store = Progress { store, ..runs(&[101..102]) };
+    let with_store = Progress { store, ..runs(&[101..102, 104..105]) };
     let texts =
         [runs(&[]), runs(&[103..110, 200..201]), runs(&[101..102, 103..104, 105..109]), with_store];
     let mut seeds: Vec<Vec<u8>> =

@@ -41,14 +41,14 @@ pub struct DeadLetter {
     /// Could a retry have helped?
     pub retryable: Option<bool>,
     /// What has become of it, for dead letters of services with a store; the newest copy counts.
-    pub state: Option<State>,
+    pub state: Option<LetterState>,
 }
 
 /// What has become of a parked event. Dead letters of services without a store have no state: there
 /// they wait for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum State {
+pub enum LetterState {
     /// It waits for a person.
     Parked,
     /// It is tried again by itself.
@@ -61,28 +61,33 @@ pub enum State {
     Edited,
 }
 
-impl State {
-    const ALL: [State; 5] =
-        [State::Parked, State::Retrying, State::Done, State::Discarded, State::Edited];
+impl LetterState {
+    const ALL: [LetterState; 5] = [
+        LetterState::Parked,
+        LetterState::Retrying,
+        LetterState::Done,
+        LetterState::Discarded,
+        LetterState::Edited,
+    ];
 
     /// The word in the header.
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Parked => "parked",
-            State::Retrying => "retrying",
-            State::Done => "done",
-            State::Discarded => "discarded",
-            State::Edited => "edited",
+            LetterState::Parked => "parked",
+            LetterState::Retrying => "retrying",
+            LetterState::Done => "done",
+            LetterState::Discarded => "discarded",
+            LetterState::Edited => "edited",
         }
     }
 
     /// Is nothing left to be done?
     pub fn is_over(self) -> bool {
-        matches!(self, State::Done | State::Discarded)
+        matches!(self, LetterState::Done | LetterState::Discarded)
     }
 
-    fn of(word: &str) -> Option<State> {
-        State::ALL.into_iter().find(|state| state.as_str() == word)
+    fn of(word: &str) -> Option<LetterState> {
+        LetterState::ALL.into_iter().find(|state| state.as_str() == word)
     }
 }
 

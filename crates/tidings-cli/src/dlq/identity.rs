@@ -81,7 +81,7 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
-    use tidings::dead_letter::State;
+    use tidings::dead_letter::LetterState;
 
     use super::*;
 
@@ -108,7 +108,7 @@ mod tests {
     fn copies_of_one_event_in_one_handler_are_one_letter() {
         let of = |letter: &DeadLetter| Identity::of(&record(0, 7, 0), letter);
         let first = letter("orders", Some(401));
-        let done = DeadLetter { state: Some(State::Done), ..first.clone() };
+        let done = DeadLetter { state: Some(LetterState::Done), ..first.clone() };
         assert_eq!(of(&first), of(&done));
         let other = DeadLetter { handler: Some("told".to_owned()), ..first.clone() };
         assert_ne!(of(&first), of(&other));
@@ -120,7 +120,7 @@ mod tests {
         let plain = letter("orders", None);
         let identity = Identity::of(&record(3, 7, 0), &plain);
         let mark =
-            DeadLetter { state: Some(State::Done), ..letter("orders.payments.dlq", Some(7)) };
+            DeadLetter { state: Some(LetterState::Done), ..letter("orders.payments.dlq", Some(7)) };
         assert_eq!(Identity::of(&record(3, 9, 0), &mark), identity);
     }
 

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tidings::RecordAddress;
 use tidings::cloudevents::{CloudEvent, Record};
-use tidings::dead_letter::{DeadLetter, State, header};
+use tidings::dead_letter::{DeadLetter, LetterState, header};
 
 use super::fingerprint;
 use super::identity::{self, Identity, Place};
@@ -54,7 +54,7 @@ pub struct Letter {
     /// The same for failures of one kind.
     pub fingerprint: String,
     /// How it stands; none waits for ever, until a person sees to it.
-    pub state: Option<State>,
+    pub state: Option<LetterState>,
     /// How often it was republished before.
     pub redrives: u32,
     /// Has it a value? Copies of too large records have none.
@@ -140,7 +140,7 @@ impl Letter {
 
     /// Is nothing left to be done?
     pub fn is_over(&self) -> bool {
-        self.state.is_some_and(State::is_over)
+        self.state.is_some_and(LetterState::is_over)
     }
 
     /// Is it an event of a service with a store, and not over? Then its own handler takes it again.
@@ -155,7 +155,7 @@ impl Letter {
 
     /// How it stands, in a word.
     pub fn state_word(&self) -> &'static str {
-        self.state.map_or("waits", State::as_str)
+        self.state.map_or("waits", LetterState::as_str)
     }
 
     /// The error's sentence, or what there is instead.
@@ -181,7 +181,7 @@ impl Letter {
             "topic": address.topic,
             "partition": address.partition.0,
             "offset": address.offset.0,
-            "state": self.state.map(State::as_str),
+            "state": self.state.map(LetterState::as_str),
             "over": self.is_over(),
             "id": self.id,
             "source": self.source,

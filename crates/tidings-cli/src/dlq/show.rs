@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tidings::RecordAddress;
 use tidings::cloudevents::{CloudEvent, Record};
-use tidings::dead_letter::{self, DeadLetter, State};
+use tidings::dead_letter::{self, DeadLetter, LetterState};
 
 use super::identity::{Identity, Place};
 use super::index::{self, Index};
@@ -62,7 +62,7 @@ struct Whole {
 struct Copy {
     address: RecordAddress,
     written: Option<Timestamp>,
-    state: Option<State>,
+    state: Option<LetterState>,
     attempts: Option<u32>,
     reason: String,
 }
@@ -244,7 +244,7 @@ fn to_json(whole: &Whole) -> Value {
             json!({
                 "address": copy.address.to_string(),
                 "written": copy.written.map(|time| time.to_string()),
-                "state": copy.state.map(State::as_str),
+                "state": copy.state.map(LetterState::as_str),
                 "attempts": copy.attempts,
                 "reason": copy.reason,
             })

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use tidings::RecordAddress;
 use tidings::cloudevents::Record;
-use tidings::dead_letter::{DeadLetter, State};
+use tidings::dead_letter::{DeadLetter, LetterState};
 
 use crate::dlq::{self, Identity};
 use crate::{output, record};
@@ -27,7 +27,7 @@ pub struct Dead {
     /// When the copy was written.
     pub time: Option<Timestamp>,
     /// How it stands; none waits for ever.
-    pub state: Option<State>,
+    pub state: Option<LetterState>,
 }
 
 impl Dead {
@@ -56,12 +56,12 @@ impl Dead {
 
     /// Was it handled after all? Then nothing of it is dead.
     pub fn is_done(&self) -> bool {
-        self.state == Some(State::Done)
+        self.state == Some(LetterState::Done)
     }
 
     /// Does its handler try it again by itself?
     pub fn is_retrying(&self) -> bool {
-        self.state == Some(State::Retrying)
+        self.state == Some(LetterState::Retrying)
     }
 
     /// What `tidings dlq show` takes to show it: the event's id where it looks by itself.
@@ -80,8 +80,8 @@ impl Dead {
         };
         let word = match self.state {
             None => "dead letter",
-            Some(State::Retrying) => "is tried again",
-            Some(State::Done) => "done at last",
+            Some(LetterState::Retrying) => "is tried again",
+            Some(LetterState::Done) => "done at last",
             Some(state) => state.as_str(),
         };
         format!("{word}{attempts}: \"{}\"", output::printable(&self.reason))

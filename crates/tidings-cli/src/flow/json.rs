@@ -2,7 +2,7 @@
 //! `retrying` where it is tried again by itself.
 
 use serde_json::{Value, json};
-use tidings::dead_letter::State;
+use tidings::dead_letter::LetterState;
 
 use super::tree::Node;
 use super::{Dead, Scanned};
@@ -54,6 +54,6 @@ fn dead(dead: &Dead) -> Value {
         "reason": dead.reason,
         "service": dead.service,
         "attempts": dead.attempts,
-        "state": dead.state.map(State::as_str),
+        "state": dead.state.map(LetterState::as_str),
     })
 }

@@ -187,8 +187,8 @@ pub async fn failed(
     Ok(updated == 1)
 }
 
-/// A person wants the first event of a lane to be tried again: due now, in a transaction of its own.
-/// `false`: it does not wait for a person.
+/// A person wants the first event of a lane to be tried again: due now, in a transaction of its
+/// own. `false`: it does not wait for a person.
 pub async fn redrive(session: &mut Session, lane: &Lane) -> Result<bool, StoreError> {
     const WHAT: &str = "let a parked event be tried again";
     if !lane.lock(session).await? {

@@ -16,7 +16,7 @@ const ENTRY: Entry<'static> = Entry {
     time_ms: None,
 };
 
-async fn knows(store: &Store, entry: &Entry<'_>) -> bool {
+pub async fn knows(store: &Store, entry: &Entry<'_>) -> bool {
     let topic = entry.topic.to_owned();
     let lane = Lane { consumer: entry.consumer.to_owned(), topic, lane: b"ka".to_vec() };
     look(store, entry, &lane).await.unwrap() == Standing::Known
@@ -32,7 +32,8 @@ on_both! {
         drop(session);
         assert!(!knows(store, &ENTRY).await, "rolled back");
         let mut session = store.begin().await.unwrap();
-        assert!(insert(&mut session, &Entry { time_ms: Some(1), ..ENTRY }, Outcome::Done).await.unwrap());
+        let timed = Entry { time_ms: Some(1), ..ENTRY };
+        assert!(insert(&mut session, &timed, Outcome::Done).await.unwrap());
         session.commit().await.unwrap();
         assert!(knows(store, &ENTRY).await);
         let mut session = store.begin().await.unwrap();
@@ -52,7 +53,8 @@ on_both! {
             assert!(insert(&mut session, entry, Outcome::Done).await.unwrap(), "{entry:?}");
         }
         let moved = Entry { topic: "elsewhere", partition: 0, offset: 0, ..ENTRY };
-        assert!(!insert(&mut session, &moved, Outcome::Done).await.unwrap(), "a copy at another place");
+        let copy = insert(&mut session, &moved, Outcome::Done).await.unwrap();
+        assert!(!copy, "at another place");
         session.commit().await.unwrap();
     }
 }

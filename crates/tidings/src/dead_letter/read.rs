@@ -1,6 +1,6 @@
 //! Reads the headers of every family of dead letters.
 
-use super::{DeadLetter, State, header};
+use super::{DeadLetter, LetterState, header};
 use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
 
@@ -11,7 +11,7 @@ pub(super) fn any(record: &Record) -> Option<DeadLetter> {
         .or_else(|| texts(record, "_dlq.errors.", "original."))
         .or_else(|| original_topic(record))?;
     // Whoever sees to another framework's dead letter marks it with our header.
-    let state = text(record, header::STATE).and_then(|word| State::of(&word));
+    let state = text(record, header::STATE).and_then(|word| LetterState::of(&word));
     Some(DeadLetter { state, ..letter })
 }
 

@@ -57,7 +57,7 @@ fn a_mark_of_ours_counts_in_every_family() {
         for word in ["parked", "done"] {
             headers.push((header::STATE.into(), Some(word.into())));
         }
-        assert_eq!(state(&headers), Some(State::Done), "{name}: the last one counts");
+        assert_eq!(state(&headers), Some(LetterState::Done), "{name}: the last one counts");
     }
 }
 
@@ -77,7 +77,7 @@ proptest! {
         numbers in proptest::option::of((0i32.., 0i64.., 0u32..)),
         retryable in proptest::option::of(any::<bool>()),
         topic in "[a-z.]{1,20}",
-        state in proptest::option::of(proptest::sample::select(State::ALL.to_vec())),
+        state in proptest::option::of(proptest::sample::select(LetterState::ALL.to_vec())),
     ) {
         let [group, handler, member, stage, class, message, stack, first, last, print] = texts;
         let dead = DeadLetter {

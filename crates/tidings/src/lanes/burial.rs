@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::route::{NOT_AN_EVENT, UNKNOWN_VERSION};
 use crate::cloudevents::{Headers, Record};
-use crate::dead_letter::{self, DeadLetter, State};
+use crate::dead_letter::{self, DeadLetter, LetterState};
 use crate::fail::{Fail, FailKind};
 use crate::handler::UNDECODABLE;
 use crate::publisher::RawRecord;
@@ -22,7 +22,7 @@ pub(crate) struct Burial<'a> {
     pub(crate) first_failed_at: Timestamp,
     pub(crate) last_failed_at: Timestamp,
     /// What has become of it, for services with a store.
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<LetterState>,
 }
 
 /// A failure as it is told to people.

@@ -1,6 +1,6 @@
 //! An event that was not done at its first poll: the rest of the attempt, further attempts, what
-//! it publishes, and where it goes when nothing helps. One task follows one event to its end. With a
-//! store that is [`Stored::pursue`](crate::stored::Stored::pursue)'s way, without one it is here.
+//! it publishes, and where it goes when nothing helps. One task follows one event to its end: here
+//! without a store, in [`Stored::pursue`](crate::stored::Stored::pursue) with one.
 
 use std::sync::Arc;
 

@@ -65,7 +65,7 @@ impl Outlet {
     pub(crate) fn stored_letter(&self, record: &RawRecord, letter: &DeadLetter) {
         // While it is tried again it is not dead.
         if let Outlet::Memory(memory) = self
-            && letter.state == Some(crate::dead_letter::State::Parked)
+            && letter.state == Some(crate::dead_letter::LetterState::Parked)
         {
             memory.bury(record.clone(), letter.clone());
         }

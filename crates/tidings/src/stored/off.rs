@@ -66,11 +66,11 @@ impl Stored {
         match *self {}
     }
 
-    pub(crate) async fn drain_now(&self, _: &Arc<Group>) {
+    pub(crate) async fn drain_now(&self, _: &Arc<Group>) -> crate::Result<()> {
         match *self {}
     }
 
-    pub(crate) async fn redrive_now(&self, _: &Arc<Group>) {
+    pub(crate) async fn redrive_now(&self, _: &Arc<Group>) -> crate::Result<()> {
         match *self {}
     }
 }

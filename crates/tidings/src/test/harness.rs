@@ -70,10 +70,8 @@ pub async fn service(service: Service) -> Harness {
     if let Err(error) = service.check() {
         panic!("{error}");
     }
-    if let Some(stored) = &service.stored
-        && let Err(error) = stored.open().await
-    {
-        panic!("the service's store: {error}");
+    if let Some(stored) = &service.stored {
+        expect_store(stored.open().await);
     }
     panic::install_hook();
     let outlet = Arc::new(MemoryOutlet::default());
@@ -115,7 +113,7 @@ impl Harness {
         self.watch(async |group| {
             handle(group, &delivery).await;
             if let Some(stored) = &group.scope.stored {
-                stored.drain_now(group).await;
+                expect_store(stored.drain_now(group).await);
             }
         })
         .await
@@ -128,7 +126,7 @@ impl Harness {
     pub async fn redrive(&self) -> Handled {
         self.watch(async |group| {
             if let Some(stored) = &group.scope.stored {
-                stored.redrive_now(group).await;
+                expect_store(stored.redrive_now(group).await);
             }
         })
         .await
@@ -179,6 +177,13 @@ impl Harness {
             value: ready.event.data.clone(),
             headers: ready.event.to_headers(),
         }
+    }
+}
+
+/// A test cannot go on without its store.
+fn expect_store(result: crate::Result<()>) {
+    if let Err(error) = result {
+        panic!("the service's store: {error}");
     }
 }
 

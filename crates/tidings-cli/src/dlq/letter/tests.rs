@@ -63,7 +63,7 @@ fn the_newest_copy_says_how_it_stands_in_whatever_order_they_are_read() {
     let forwards = letter(&copies);
     let backwards = letter(&[copies[2].clone(), copies[0].clone(), copies[1].clone()]);
     assert_eq!(forwards, backwards);
-    assert_eq!((forwards.state, forwards.copies), (Some(State::Done), 3));
+    assert_eq!((forwards.state, forwards.copies), (Some(LetterState::Done), 3));
     assert_eq!(forwards.attempts, Some(7));
     assert_eq!(forwards.newest.address.to_string(), "orders.payments.dlq[0]@3");
 }

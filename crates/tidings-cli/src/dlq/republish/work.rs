@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use indicatif::ProgressBar;
 use tidings::cloudevents::{Headers, Record};
 use tidings::config::Settings;
-use tidings::dead_letter::{self, State, header};
+use tidings::dead_letter::{self, LetterState, header};
 use tidings::{EventId, PublishError, Publisher, RawRecord, RecordAddress};
 use tokio::task::JoinSet;
 
@@ -124,7 +124,7 @@ impl Work<'_> {
             put(header::PARTITION, own.partition.to_string());
             put(header::OFFSET, own.offset.to_string());
         }
-        put(header::STATE, State::Done.as_str().to_owned());
+        put(header::STATE, LetterState::Done.as_str().to_owned());
         headers.extend(self.redrive(record));
         RawRecord {
             topic: record.topic.clone(),

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use tidings::cloudevents::{CloudEvent, Record};
-use tidings::dead_letter::{self, DeadLetter, State};
+use tidings::dead_letter::{self, DeadLetter, LetterState};
 
 use super::super::letter::{Letter, when};
 use super::Whole;
@@ -42,7 +42,7 @@ fn headline(letter: &Letter) -> String {
         Some(n) => format!(" after {}", output::counted(i64::from(n), "attempt")),
         None => String::new(),
     };
-    let word = letter.state.map_or("dead letter", State::as_str);
+    let word = letter.state.map_or("dead letter", LetterState::as_str);
     format!("{word}{attempts}: \"{}\"", output::printable(letter.reason()))
 }
 
@@ -135,7 +135,7 @@ fn history(whole: &Whole, zone: &TimeZone, screen: &Screen) -> String {
         table.row([
             copy.address.to_string(),
             when(copy.written, zone),
-            copy.state.map_or("waits", State::as_str).to_owned(),
+            copy.state.map_or("waits", LetterState::as_str).to_owned(),
             copy.attempts.map_or("-".to_owned(), |n| n.to_string()),
             output::printable(&copy.reason),
         ]);
@@ -154,13 +154,13 @@ fn history(whole: &Whole, zone: &TimeZone, screen: &Screen) -> String {
 fn next(letter: &Letter) -> Vec<String> {
     let address = &letter.newest.address;
     let mut lines = match letter.state {
-        Some(State::Done) => vec!["nothing: it is done".to_owned()],
-        Some(State::Discarded) => vec!["nothing: a person has given it up".to_owned()],
-        Some(State::Retrying) => vec![
+        Some(LetterState::Done) => vec!["nothing: it is done".to_owned()],
+        Some(LetterState::Discarded) => vec!["nothing: a person has given it up".to_owned()],
+        Some(LetterState::Retrying) => vec![
             "nothing: its handler tries it again by itself; later events of its key wait"
                 .to_owned(),
         ],
-        Some(State::Edited) => {
+        Some(LetterState::Edited) => {
             vec!["nothing: a person has changed it, and its handler tries it again".to_owned()]
         }
         Some(_) => vec![

@@ -1,7 +1,7 @@
 //! Flows as data: events in, trees out, for scripts and for people.
 
 use jiff::Timestamp;
-use tidings::dead_letter::State;
+use tidings::dead_letter::LetterState;
 use tidings::{Offset, PartitionId, RecordAddress};
 
 use super::*;
@@ -159,7 +159,7 @@ fn a_dead_letter_whose_event_is_out_of_range_stands_for_it() {
 }
 
 /// The order whose dead letter stands like this.
-fn order_with(state: Option<State>) -> Vec<Node> {
+fn order_with(state: Option<LetterState>) -> Vec<Node> {
     let mut index = index(ORDER, "a");
     let dead = Dead {
         address: address("orders.loyalty.dlq[0]@0"),
@@ -179,11 +179,19 @@ fn a_dead_letter_is_shown_as_it_stands() {
     let key = Target::Key(Key::parse("order=1042"));
     for (state, head, line) in [
         (None, Some(" · 1 dead letter · "), "✗ order.placed dead letter after 2 attempts"),
-        (Some(State::Parked), Some(" · 1 dead letter · "), "✗ order.placed parked after 2"),
-        (Some(State::Edited), Some(" · 1 dead letter · "), "✗ order.placed edited after 2"),
-        (Some(State::Discarded), Some(" · 1 dead letter · "), "✗ order.placed discarded after 2"),
-        (Some(State::Retrying), Some(" · 1 tried again · "), "↻ order.placed is tried again after"),
-        (Some(State::Done), None, ""),
+        (Some(LetterState::Parked), Some(" · 1 dead letter · "), "✗ order.placed parked after 2"),
+        (Some(LetterState::Edited), Some(" · 1 dead letter · "), "✗ order.placed edited after 2"),
+        (
+            Some(LetterState::Discarded),
+            Some(" · 1 dead letter · "),
+            "✗ order.placed discarded after 2",
+        ),
+        (
+            Some(LetterState::Retrying),
+            Some(" · 1 tried again · "),
+            "↻ order.placed is tried again after",
+        ),
+        (Some(LetterState::Done), None, ""),
     ] {
         let roots = order_with(state);
         let text = render::flow(&key, &roots, &scanned(), &Screen::plain());
@@ -196,11 +204,11 @@ fn a_dead_letter_is_shown_as_it_stands() {
         assert!(text.contains(mark), "{state:?}: {text}");
         assert!(words.join(" ").contains(sentence), "{state:?}: {text}");
         let json = json::flow(&roots, &scanned());
-        let is_dead = state != Some(State::Retrying) && state != Some(State::Done);
+        let is_dead = state != Some(LetterState::Retrying) && state != Some(LetterState::Done);
         let root = &json["roots"][0];
         assert_eq!(root["dead"].is_object(), is_dead, "{state:?}");
         let retrying = root["retrying"].as_array().map(Vec::len);
-        assert_eq!(retrying, Some(usize::from(state == Some(State::Retrying))), "{state:?}");
+        assert_eq!(retrying, Some(usize::from(state == Some(LetterState::Retrying))), "{state:?}");
     }
 }
 

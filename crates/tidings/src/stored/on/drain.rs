@@ -38,38 +38,28 @@ impl Stored {
     }
 
     /// Drains what is due or will be, without waiting: for tests without a broker.
-    pub(crate) async fn drain_now(&self, group: &Arc<Group>) {
+    pub(crate) async fn drain_now(&self, group: &Arc<Group>) -> crate::Result<()> {
         let drains = Drains::new(self, group, None);
         loop {
-            let claimed = drains.claim(usize::MAX).await;
-            let lanes = claimed.unwrap_or_else(|error| panic!("the service's store: {error}"));
+            let lanes = drains.claim(usize::MAX).await?;
             if lanes.is_empty() {
-                return;
+                return Ok(());
             }
             for lane in lanes {
                 drains.lane(&lane).await;
             }
         }
     }
-}
 
-impl Stored {
     /// Lets everything that waits for a person be tried again: for tests without a broker.
-    pub(crate) async fn redrive_now(&self, group: &Arc<Group>) {
-        let drains = Drains::new(self, group, None);
-        let redriven = async {
-            let consumers = &drains.consumers;
-            for lane in drain::waiting_for_people(&self.store, consumers, usize::MAX).await? {
-                let mut session = self.store.begin().await?;
-                drain::redrive(&mut session, &lane).await?;
-                session.commit().await?;
-            }
-            Ok::<_, StoreError>(())
-        };
-        if let Err(error) = redriven.await {
-            panic!("the service's store: {error}");
+    pub(crate) async fn redrive_now(&self, group: &Arc<Group>) -> crate::Result<()> {
+        let consumers = Drains::new(self, group, None).consumers;
+        for lane in drain::waiting_for_people(&self.store, &consumers, usize::MAX).await? {
+            let mut session = self.store.begin().await?;
+            drain::redrive(&mut session, &lane).await?;
+            session.commit().await?;
         }
-        self.drain_now(group).await;
+        self.drain_now(group).await
     }
 }
 

@@ -12,7 +12,7 @@ use super::Stored;
 use super::case::Case;
 use super::flight::Away;
 use crate::cloudevents::Record;
-use crate::dead_letter::{self, DeadLetter, State};
+use crate::dead_letter::{self, DeadLetter, LetterState};
 use crate::fail::Fail;
 use crate::lanes::burial::{Burial, Why};
 use crate::lanes::tries::Tries;
@@ -132,8 +132,8 @@ impl Copy {
         attempts: &Attempts,
     ) -> Copy {
         let state = match attempts.due_in {
-            Some(_) => State::Retrying,
-            None => State::Parked,
+            Some(_) => LetterState::Retrying,
+            None => LetterState::Parked,
         };
         Copy::in_state(group, handler, record, id, why, attempts, state)
     }
@@ -152,7 +152,7 @@ impl Copy {
             last_failed_ms: event.last_failed_ms.unwrap_or_default(),
             due_in: None,
         };
-        let state = State::Done;
+        let state = LetterState::Done;
         Some(Copy::in_state(group, Some(handler), record, &event.id, &why, &attempts, state))
     }
 
@@ -163,7 +163,7 @@ impl Copy {
         id: &str,
         why: &Why,
         attempts: &Attempts,
-        state: State,
+        state: LetterState,
     ) -> Copy {
         let burial = Burial {
             record,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tidings::cloudevents::{CloudEvent, Record};
-use tidings::dead_letter::{DeadLetter, State};
+use tidings::dead_letter::{DeadLetter, LetterState};
 use tidings::test::{Handled, Harness};
 use tidings::{FailKind, Offset, PartitionId, Retries, Store};
 use tidings_store::parking::depths;
@@ -79,7 +79,7 @@ on_both! {
         let mut coming = Coming { harness: &harness, offset: 0 };
         coming.changed(Some("bad"), changed("bad", 1)).await;
         let rejected = coming.changed(Some("bad"), changed("bad", 2)).await;
-        assert_eq!(rejected.dead_letters()[0].letter.state, Some(State::Parked));
+        assert_eq!(rejected.dead_letters()[0].letter.state, Some(LetterState::Parked));
         assert_eq!(rejected.expect_dead_letter("no such customer").attempts(), 1);
         let behind = coming.changed(Some("bad"), changed("bad", 3)).await;
         assert_eq!((behind.attempts(), behind.dead_letters().len()), (0, 0));
@@ -171,9 +171,10 @@ on_both! {
         let copies = records(&broker, "changes.ledger.dlq");
         let letters: Vec<DeadLetter> = copies.iter().filter_map(DeadLetter::read).collect();
         assert!(letters.iter().all(|letter| letter.offset == letters[0].offset), "{letters:?}");
-        let states: Vec<State> = letters.iter().filter_map(|letter| letter.state).collect();
+        let states: Vec<LetterState> = letters.iter().filter_map(|letter| letter.state).collect();
         assert_eq!(states.len(), copies.len());
-        assert_eq!((states.first(), states.last()), (Some(&State::Retrying), Some(&State::Done)));
+        assert_eq!(states.first(), Some(&LetterState::Retrying));
+        assert_eq!(states.last(), Some(&LetterState::Done));
         assert_eq!(copies[0].key.as_deref(), Some(b"bad".as_slice()));
         second.stop().await.unwrap();
         broker.stop().await;

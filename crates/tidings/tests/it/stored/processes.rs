@@ -47,8 +47,8 @@ async fn until_rows(store: &Store, wanted: i64) {
 
 on_both! {
     /// Its relay dies with it, in whatever moment, and so does who drains: every tenth event fails
-    /// three times, and waits with those of its key behind it. Every row is there once, every event that a row
-    /// tells of is published, in the order of its key, and no other.
+    /// three times, and waits with those of its key behind it. Every row is there once, every event
+    /// that a row tells of is published, in the order of its key, and no other.
     async fn killed_with_9_every_effect_is_there_once(ground: &Ground) {
         let broker = Broker::start().await;
         let admin = broker.admin().unwrap();
