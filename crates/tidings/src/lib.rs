@@ -24,6 +24,8 @@ pub mod link;
 mod metrics;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub mod outbox;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub mod parking;
 pub mod prelude;
 pub mod progress;
 mod publisher;

@@ -155,6 +155,15 @@ impl Meters {
         self.stats.dead_lettered(1);
     }
 
+    /// So many events of a topic are parked, the oldest for so long.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(crate) fn parked(&self, topic: &str, events: f64, oldest_age_seconds: f64) {
+        let labels = [("topic", topic.to_owned())];
+        self.registry.gauge("tidings_dlq_depth", &labels).set(events);
+        let age = self.registry.gauge("tidings_dlq_oldest_age_seconds", &labels);
+        age.set(oldest_age_seconds);
+    }
+
     /// Nobody here takes the record's type.
     pub(crate) fn passed_by(&self, topic: &str) {
         let labels = || vec![("group", self.group.clone()), ("topic", topic.to_owned())];

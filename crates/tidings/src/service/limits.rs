@@ -61,6 +61,10 @@ pub(crate) const DRAIN_LEASE: Duration = Duration::from_secs(15);
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const DRAIN_LOOK: Duration = Duration::from_secs(1);
 
+/// How often it counts what is parked.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const DRAIN_MEASURED: Duration = Duration::from_secs(5);
+
 /// Parked keys that one instance drains at the same time; handlers that run count as others do.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const DRAINED_LANES_MAX: usize = 16;

@@ -2,6 +2,7 @@
 //! until the key has none left or its first one has to wait again. By every instance, whatever
 //! partitions it has, beside the events that come.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ use crate::lanes::delivery::Delivery;
 use crate::lanes::tries::Tries;
 use crate::lanes::{Clock, Group, Job, NO_HANDLER, Work, jobs};
 use crate::service::limits::{
-    DRAIN_DOWN_DELAY, DRAIN_LEASE, DRAIN_LOOK, DRAINED_LANES_MAX, STOP_DRAIN,
+    DRAIN_DOWN_DELAY, DRAIN_LEASE, DRAIN_LOOK, DRAIN_MEASURED, DRAINED_LANES_MAX, STOP_DRAIN,
 };
 use crate::time::Timestamp;
 
@@ -75,11 +76,14 @@ struct Drains {
     stopping: Arc<AtomicBool>,
 }
 
-/// What is done once, when the store and the broker answer.
+/// What is done once, when the store and the broker answer; and what was measured last.
 #[derive(Default)]
 struct Begun {
     has_taken_over: bool,
     topics_are_there: bool,
+    measured: Option<Instant>,
+    /// Topics that have shown a depth.
+    shown: HashSet<String>,
 }
 
 /// What became of the first event of a lane.
@@ -164,6 +168,10 @@ impl Drains {
         if !begun.topics_are_there {
             begun.topics_are_there = self.ensure_topics().await?;
         }
+        if begun.measured.is_none_or(|last| last.elapsed() > DRAIN_MEASURED) {
+            self.measure(&mut begun.shown).await?;
+            begun.measured = Some(Instant::now());
+        }
         if !lanes.is_empty() && renewed.elapsed() > DRAIN_LEASE / 3 {
             self.drainer.renew(self.store()).await?;
             *renewed = Instant::now();
@@ -179,6 +187,18 @@ impl Drains {
         }
         // More may be due than could be claimed; whoever ends first wakes us before.
         Ok(DRAIN_LOOK)
+    }
+
+    /// How much is parked, by topic: what a person looks at first.
+    async fn measure(&self, shown: &mut HashSet<String>) -> Result<(), StoreError> {
+        let depths = parking::depths(self.store()).await?;
+        shown.extend(depths.iter().map(|depth| depth.topic.clone()));
+        for topic in shown.iter() {
+            let found = depths.iter().find(|depth| depth.topic == *topic);
+            let (events, age_ms) = found.map_or((0, 0), |d| (d.events, d.oldest_age_ms.max(0)));
+            self.group.meters.parked(topic, events as f64, age_ms as f64 / 1000.0);
+        }
+        Ok(())
     }
 
     async fn claim(&self, max_lanes: usize) -> Result<Vec<Lane>, StoreError> {

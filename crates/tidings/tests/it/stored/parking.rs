@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tidings::cloudevents::{CloudEvent, Record};
 use tidings::dead_letter::{DeadLetter, LetterState};
+use tidings::parking::{redrive, waiting};
 use tidings::test::{Handled, Harness};
 use tidings::{FailKind, Offset, PartitionId, Retries, Store};
 use tidings_store::parking::depths;
@@ -97,6 +98,28 @@ on_both! {
         coming.changed(Some("bad"), changed("bad", 4)).await;
         let there = [row("bad", 1..=4), row("good", [2])].concat();
         assert_eq!(rows(&ground.store).await, there);
+    }
+
+    async fn people_see_which_keys_wait_and_let_them_be_tried_again(ground: &Ground) {
+        let trouble = Trouble::of(FailKind::Reject);
+        let harness = harness(ground, &trouble).await;
+        let mut coming = Coming { harness: &harness, offset: 0 };
+        for version in 2..=3 {
+            let _parked = coming.changed(Some("bad"), changed("bad", version)).await;
+        }
+        let store = &ground.store;
+        assert!(waiting(store, "ledger", "look", 10).await.unwrap().is_empty());
+        let keys = waiting(store, "ledger", "book", 10).await.unwrap();
+        let [key] = &keys[..] else { panic!("{keys:?}") };
+        assert_eq!((key.address.to_string(), key.attempts), ("changes[0]@1".to_owned(), 1));
+        assert_eq!((key.key.as_deref(), &*key.cause), (Some(&b"bad"[..]), "no such customer"));
+        trouble.mend();
+        assert!(redrive(store, key).await.unwrap());
+        assert!(!redrive(store, key).await.unwrap(), "it is due already");
+        // Whoever runs drains it.
+        assert_eq!(coming.changed(None, changed("other", 1)).await.published().len(), 3);
+        assert!(!redrive(store, key).await.unwrap());
+        assert_eq!(rows(store).await, [row("bad", 2..=3), row("other", [1])].concat());
     }
 
     async fn data_that_cannot_be_read_holds_its_key(ground: &Ground) {
