@@ -48,6 +48,8 @@ pub enum Outcome {
     Done,
     /// It waits in the tables of [`parking`](crate::parking).
     Parked,
+    /// A person has given it up.
+    Discarded,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
         match self {
             Outcome::Done => "done",
             Outcome::Parked => "parked",
+            Outcome::Discarded => "discarded",
         }
     }
 }
@@ -99,16 +102,17 @@ pub async fn insert(
     Ok(inserted.map_err(StoreError::of("write into the inbox"))? == 1)
 }
 
-/// A parked event was handled after all: the last statement of the connection's transaction.
+/// A parked event has come to its end: the last statement of the connection's transaction.
 /// `false`: it is not parked, and the transaction has to be rolled back.
-pub async fn done(
+pub async fn settle(
     connection: &mut impl Connection,
     consumer: &str,
     source: &str,
     id: &str,
+    outcome: Outcome,
 ) -> Result<bool, StoreError> {
-    let sql = statements(connection).inbox_done;
-    let values = [consumer, source, id].map(|text| Value::Text(Some(text)));
+    let sql = statements(connection).inbox_settle;
+    let values = [consumer, source, id, outcome.as_str()].map(|text| Value::Text(Some(text)));
     let updated = connection.execute(sql, &values).await;
     Ok(updated.map_err(StoreError::of("write into the inbox"))? == 1)
 }

@@ -137,6 +137,10 @@ impl Store {
 
     /// Begins a transaction that PostgreSQL ends when nothing was said for so long. SQLite's ends
     /// with its process.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        expect(unused_variables, reason = "SQLite's transactions end with their process")
+    )]
     pub(crate) async fn begin_idle_max(
         &self,
         idle_max: Option<Duration>,

@@ -6,6 +6,7 @@
 #[allow(unused_extern_crates, reason = "it is used by what the macros write")]
 extern crate self as tidings;
 
+pub mod acts;
 mod address;
 pub mod admin;
 pub mod cloudevents;

@@ -5,7 +5,11 @@
 //! Without the features `sqlite` and `postgres` there is no store, and the types say so: they have
 //! no values.
 
+use std::sync::Arc;
+
+use crate::admin::Admin;
 use crate::config::Settings;
+use crate::lanes::Group;
 use crate::link::Link;
 use crate::metrics::Registry;
 use crate::service::Stats;
@@ -46,4 +50,16 @@ pub(crate) struct Beside {
     pub(crate) link: Link,
     pub(crate) registry: Registry,
     pub(crate) stats: Stats,
+}
+
+/// What carrying out acts of people shares with the service.
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(dead_code, reason = "only a store reads it")
+)]
+pub(crate) struct Acting {
+    pub(crate) groups: Vec<Arc<Group>>,
+    pub(crate) settings: Settings,
+    pub(crate) link: Link,
+    pub(crate) admin: Admin,
 }

@@ -8,7 +8,7 @@ use super::{Attempts, Failure, Lane, Place};
 use crate::connection::{Connection, Row, Value, statements};
 use crate::error::StoreError;
 use crate::headers::{self, Headers};
-use crate::inbox;
+use crate::inbox::{self, Outcome};
 use crate::limits::{NEXT_DUE_MAX, millis};
 use crate::store::{Session, Store};
 
@@ -148,7 +148,42 @@ pub async fn done(
     event: &ParkedEvent,
 ) -> Result<bool, StoreError> {
     lane.refresh(session).await?;
-    inbox::done(session, &lane.consumer, &event.source, &event.id).await
+    inbox::settle(session, &lane.consumer, &event.source, &event.id, Outcome::Done).await
+}
+
+/// A person has given the event up: gone, without its handler, in a transaction of its own. None if
+/// it is not the first of its lane, or does not wait for a person.
+pub async fn discard(
+    session: &mut Session,
+    lane: &Lane,
+    place: Place,
+) -> Result<Option<ParkedEvent>, StoreError> {
+    if !lane.lock(session).await? {
+        return Ok(None);
+    }
+    let sql = statements(session).parked_head;
+    let rows = session.rows(sql, &lane.values()).await.map_err(StoreError::of(READ))?;
+    let Some(event) = rows.first().map(|row| read(lane, row)).transpose()? else {
+        return Ok(None);
+    };
+    if event.place != place || event.due_in_ms.is_some() || !take(session, lane, place).await? {
+        return Ok(None);
+    }
+    lane.refresh(session).await?;
+    let outcome = Outcome::Discarded;
+    let settled = inbox::settle(session, &lane.consumer, &event.source, &event.id, outcome).await?;
+    Ok(settled.then_some(event))
+}
+
+/// Is the event parked in this lane?
+pub async fn is_there(
+    session: &mut Session,
+    lane: &Lane,
+    place: Place,
+) -> Result<bool, StoreError> {
+    let sql = statements(session).parked_there;
+    let rows = session.rows(sql, &lane.values_at(place)).await.map_err(StoreError::of(READ))?;
+    Ok(!rows.is_empty())
 }
 
 /// The event has failed again, in a transaction of its own. `false`: somebody else has tried it in

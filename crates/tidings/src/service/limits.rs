@@ -61,6 +61,14 @@ pub(crate) const DRAIN_LEASE: Duration = Duration::from_secs(15);
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const DRAIN_LOOK: Duration = Duration::from_secs(1);
 
+/// How long one look for acts of people lasts; a thread that nobody needs any more ends after it.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const ACTS_POLL: Duration = Duration::from_millis(250);
+
+/// The wait before acts are read again when that has failed.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const ACTS_AGAIN: Duration = Duration::from_secs(5);
+
 /// How often it counts what is parked.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const DRAIN_MEASURED: Duration = Duration::from_secs(5);

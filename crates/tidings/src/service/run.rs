@@ -21,7 +21,7 @@ use crate::lanes::{Clock, Group};
 use crate::link::Link;
 use crate::metrics::{Meters, Registry};
 use crate::publisher::Publisher;
-use crate::stored::{Beside, Companion};
+use crate::stored::{Acting, Beside, Companion};
 
 /// Why a service cannot start, or had to stop by itself.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +97,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     registry
         .gauge("tidings_build_info", &[("version", env!("CARGO_PKG_VERSION").to_owned())])
         .set(1.0);
-    let server = match settings.http() {
-        Some(address) => {
-            let (stats, name) = (service.stats(), service.name.clone());
-            let pages = Pages { registry: registry.clone(), stats, service: name };
-            Some(http::serve(address, pages).await.map_err(ServiceError::from)?)
-        }
-        None => None,
-    };
+    let server = serve(&service, &settings, &registry).await?;
     let source = settings.source().map_or_else(|| service.source_uri(), str::to_owned);
     let link = Link::new(&settings);
     let publisher = Publisher::over(&settings, link.clone()).await?.source(source.as_str());
@@ -131,7 +124,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     let slots = Arc::new(Semaphore::new(service.concurrency));
     let start = service.start;
     let mut parts = Parts::of(service, &source, &publisher);
-    let (mut consumers, mut companions) = (Vec::new(), Vec::new());
+    let (mut consumers, mut companions, mut groups) = (Vec::new(), Vec::new(), Vec::new());
     for (name, handlers) in std::mem::take(&mut parts.groups) {
         let partitions = settings.topic_partitions();
         let outlet = KafkaOutlet::new(publisher.clone(), admin.clone(), partitions, member.clone());
@@ -150,6 +143,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         });
         let stored = parts.scope.stored.as_ref();
         companions.extend(stored.map(|stored| stored.drain(&group, settings.instance())));
+        groups.push(Arc::clone(&group));
         let mut config = settings.consumer(&name);
         config.set("statistics.interval.ms", "1000");
         Link::tell_all(&mut config);
@@ -157,8 +151,23 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         let setup = Setup { config, topics, group, start, runtime, store, link: link.clone() };
         consumers.push(consumer::spawn(setup).map_err(ServiceError::from)?);
     }
+    if let Some(stored) = &parts.scope.stored {
+        companions.push(stored.act(Acting { groups, settings, link, admin }));
+    }
     companions.extend(relay);
     Ok((Running { consumers, publisher, companions }, server))
+}
+
+/// Health and metrics, if the settings name an address.
+async fn serve(
+    service: &Service,
+    settings: &Settings,
+    registry: &Registry,
+) -> crate::Result<Option<Server>> {
+    let Some(address) = settings.http() else { return Ok(None) };
+    let (stats, service) = (service.stats(), service.name.clone());
+    let pages = Pages { registry: registry.clone(), stats, service };
+    Ok(Some(http::serve(address, pages).await.map_err(ServiceError::from)?))
 }
 
 /// The settings of the process, unless the program gave its own, with what the builder says.

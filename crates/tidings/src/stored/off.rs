@@ -3,7 +3,7 @@
 use std::future::Ready;
 use std::sync::Arc;
 
-use super::{Beside, Position};
+use super::{Acting, Beside, Position};
 use crate::fail::Fail;
 use crate::lanes::attempt::Stage;
 use crate::lanes::{End, Group, Job};
@@ -59,6 +59,10 @@ impl Stored {
     }
 
     pub(crate) fn drain(&self, _: &Arc<Group>, _: Option<&str>) -> Companion {
+        match *self {}
+    }
+
+    pub(crate) fn act(&self, _: Acting) -> Companion {
         match *self {}
     }
 

@@ -14,6 +14,7 @@ use crate::outbox::{Outbox, OutboxError};
 use crate::relay::Relay;
 use crate::service::limits::UNIT_IDLE_MARGIN;
 
+mod acts;
 mod args;
 mod case;
 mod drain;

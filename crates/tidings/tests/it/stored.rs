@@ -1,6 +1,7 @@
 //! Handling with a store: rows, events and the mark that an event was handled, together or not at
 //! all.
 
+mod acts;
 mod once;
 mod parking;
 mod positions;

@@ -57,17 +57,22 @@ impl Case {
     }
 }
 
-/// `service/handler`. What nobody can read is the whole group's.
+/// `service/handler`, for a handler by its index.
 pub(super) fn consumer(group: &Group, handler: Option<usize>) -> String {
+    consumer_of(group, handler.map(|index| group.router.handlers[index].name))
+}
+
+/// `service/handler`. What nobody can read is the whole group's.
+pub(super) fn consumer_of(group: &Group, handler: Option<&str>) -> String {
     match handler {
-        Some(index) => format!("{}/{}", group.scope.service, group.router.handlers[index].name),
+        Some(name) => format!("{}/{name}", group.scope.service),
         None => format!("{}/@{}", group.scope.service, group.name),
     }
 }
 
 /// The key, or the event alone. PostgreSQL's indexes hold no more than 2,700 bytes, so a long key
 /// is known by its hash.
-fn lane_of(key: Option<&[u8]>, address: &RecordAddress) -> Vec<u8> {
+pub(super) fn lane_of(key: Option<&[u8]>, address: &RecordAddress) -> Vec<u8> {
     match key {
         Some(key) if key.len() <= INDEXED_MAX_BYTES => [b"k", key].concat(),
         Some(key) => [b"h".as_slice(), &Sha256::digest(key)].concat(),

@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::case::consumer;
-use super::parking::{Copy, letters_of};
+use super::parking::{Copy, letters_of, record_of};
 use super::settle::{Settled, Turn};
 use super::{Companion, StopAsked, Stored};
-use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
+use crate::dead_letter::LetterState;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::attempt::{Stage, attempt};
 use crate::lanes::burial::Why;
@@ -263,7 +263,8 @@ impl Drains {
             }
         };
         let name = group.router.handlers[index].name;
-        let letter = Copy::done(group, name, record.clone(), event).map(|copy| copy.record);
+        let done = Copy::over(group, Some(name), lane, event, LetterState::Done);
+        let letter = done.map(|copy| copy.record);
         let turn = Turn::Parked { lane, event, letter };
         let slot = Arc::clone(&group.slots).acquire_owned().await.ok();
         let number = event.attempts + 1;
@@ -338,18 +339,5 @@ impl Drains {
         session.commit().await?;
         self.stored.outbox.ring();
         Ok(true)
-    }
-}
-
-/// The record as it came.
-fn record_of(lane: &Lane, event: &ParkedEvent) -> Record {
-    Record {
-        topic: lane.topic.clone(),
-        partition: PartitionId(event.place.partition),
-        offset: Offset(event.place.offset),
-        timestamp_ms: event.timestamp_ms,
-        key: event.key.clone().map(Into::into),
-        value: event.value.clone().map(Into::into),
-        headers: event.headers.clone(),
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tidings_store::StoreError;
 use tidings_store::parking::drain::ParkedEvent;
-use tidings_store::parking::{self, Attempts, Failure, Parcel, Parked};
+use tidings_store::parking::{self, Attempts, Failure, Lane, Parcel, Parked};
 
 use super::Stored;
 use super::case::Case;
 use super::flight::Away;
+use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
 use crate::dead_letter::{self, DeadLetter, LetterState};
 use crate::fail::Fail;
@@ -138,12 +139,13 @@ impl Copy {
         Copy::in_state(group, handler, record, id, why, attempts, state)
     }
 
-    /// Of a parked event that was handled after all; none if it never had a copy.
-    pub(super) fn done(
+    /// Of a parked event that has come to its end; none if it never had a copy.
+    pub(super) fn over(
         group: &Group,
-        handler: &str,
-        record: Record,
+        handler: Option<&str>,
+        lane: &Lane,
         event: &ParkedEvent,
+        state: LetterState,
     ) -> Option<Copy> {
         let why = Why::from(event.failure.clone()?);
         let attempts = Attempts {
@@ -152,8 +154,8 @@ impl Copy {
             last_failed_ms: event.last_failed_ms.unwrap_or_default(),
             due_in: None,
         };
-        let state = LetterState::Done;
-        Some(Copy::in_state(group, Some(handler), record, &event.id, &why, &attempts, state))
+        let record = record_of(lane, event);
+        Some(Copy::in_state(group, handler, record, &event.id, &why, &attempts, state))
     }
 
     fn in_state(
@@ -187,6 +189,19 @@ impl Copy {
             record.headers = letter.to_headers();
         }
         Copy { record, letter }
+    }
+}
+
+/// The record as it came.
+pub(super) fn record_of(lane: &Lane, event: &ParkedEvent) -> Record {
+    Record {
+        topic: lane.topic.clone(),
+        partition: PartitionId(event.place.partition),
+        offset: Offset(event.place.offset),
+        timestamp_ms: event.timestamp_ms,
+        key: event.key.clone().map(Into::into),
+        value: event.value.clone().map(Into::into),
+        headers: event.headers.clone(),
     }
 }
 

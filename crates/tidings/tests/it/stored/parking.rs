@@ -16,7 +16,7 @@ use crate::on_both;
 use crate::outbox::rig::{Changed, PATIENCE, changed, first_copies, on_topic, until_empty};
 use crate::services::rig::{Running, records};
 
-fn row(name: &str, versions: impl IntoIterator<Item = i64>) -> Vec<(String, i64)> {
+pub fn row(name: &str, versions: impl IntoIterator<Item = i64>) -> Vec<(String, i64)> {
     versions.into_iter().map(|version| (name.to_owned(), version)).collect()
 }
 
@@ -204,7 +204,7 @@ on_both! {
     }
 }
 
-async fn until_rows(store: &Store, wanted: &[(String, i64)]) {
+pub async fn until_rows(store: &Store, wanted: &[(String, i64)]) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = rows(store).await;
