@@ -1,18 +1,22 @@
-//! `tidings dlq`: dead letters, read from Kafka alone: what waits, why, and how much of a kind; and
-//! those of services without a store or of other frameworks republished.
+//! `tidings dlq`: dead letters, read from Kafka alone: what waits, why, and how much of a kind;
+//! parked events redriven or discarded by their services; and those of services without a store or
+//! of other frameworks republished.
 
+mod act;
 mod fingerprint;
 mod groups;
 mod identity;
 mod index;
 mod letter;
 mod ls;
+mod meant;
 mod range;
 mod republish;
 mod show;
 mod topics;
 
 use clap::Subcommand;
+use tidings::acts::Act;
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -30,6 +34,10 @@ pub enum DlqCommand {
     Show(show::ShowArgs),
     /// Put dead letters together that failed alike, and count them
     Groups(groups::GroupsArgs),
+    /// Let the handlers of parked events try them again, in place; those behind them follow
+    Redrive(act::ActArgs),
+    /// Give parked events up: they are never handled, and those behind them go on
+    Discard(act::ActArgs),
     /// Publish dead letters of services without a store, or of other frameworks, to a topic again
     Republish(republish::RepublishArgs),
 }
@@ -40,6 +48,8 @@ pub fn run(command: &DlqCommand, global: &Global, screen: &Screen) -> Result<(),
         DlqCommand::Ls(args) => ls::run(args, global, screen),
         DlqCommand::Show(args) => show::run(args, global, screen),
         DlqCommand::Groups(args) => groups::run(args, global, screen),
+        DlqCommand::Redrive(args) => act::run(Act::Redrive, args, global, screen),
+        DlqCommand::Discard(args) => act::run(Act::Discard, args, global, screen),
         DlqCommand::Republish(args) => republish::run(args, global, screen),
     }
 }

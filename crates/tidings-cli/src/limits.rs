@@ -124,3 +124,10 @@ pub const LOG_LINE_BYTES: usize = 64 * 1024;
 pub const METRICS_BYTES: usize = 4 * 1024 * 1024;
 /// How long a scrape of a service's `/metrics` may take.
 pub const SCRAPE_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// How long `dlq redrive` waits for answers unless told otherwise: an instance hears of an act
+/// within half a second, and its answer goes through the outbox.
+pub const ACT_WAIT: Duration = Duration::from_secs(15);
+
+/// How long one look for answers takes.
+pub const ACT_POLL: Duration = Duration::from_millis(250);

@@ -31,6 +31,8 @@ pub struct Letter {
     pub subject: Option<String>,
     /// The record's key, as text.
     pub key: Option<String>,
+    /// The record's key.
+    pub key_bytes: Option<Vec<u8>>,
     /// The topic that the event came from.
     pub origin_topic: String,
     /// Where exactly it lies there.
@@ -85,6 +87,7 @@ impl Letter {
             ty,
             subject: event.as_ref().and_then(|event| event.subject.clone()),
             key: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()),
+            key_bytes: record.key.as_deref().map(<[u8]>::to_vec),
             origin: identity::origin(&letter),
             origin_topic: letter.topic,
             group: letter.group,

@@ -8,7 +8,6 @@ mod work;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tidings::EventId;
@@ -18,38 +17,22 @@ use self::work::{Work, Worked};
 use super::groups;
 use super::letter::counted;
 use super::ls::ShortIds;
+use super::meant::Which;
 use super::topics::looks_like_dead_letters;
 use crate::cli::Global;
 use crate::cluster::Cluster;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Screen};
-use crate::{limits, position, settings, signals};
+use crate::{limits, settings, signals};
 
 /// Flags of `tidings dlq republish`.
 #[derive(Debug, clap::Args)]
-#[command(
-    group = clap::ArgGroup::new("which").required(true).multiple(true)
-        .args(["what", "fingerprint", "all_of"])
-)]
 pub struct RepublishArgs {
-    /// Dead letters, each by its event's id, the beginning of that, or the place of a copy
-    #[arg(value_name = "ID|ADDRESS", conflicts_with_all = ["fingerprint", "all_of"])]
-    what: Vec<String>,
-    /// All with this fingerprint (see `tidings dlq groups`); with --all-of, those of that topic
-    #[arg(long, value_name = "HEX")]
-    fingerprint: Option<String>,
-    /// All that wait in this topic
-    #[arg(long, value_name = "TOPIC")]
-    all_of: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// The topic to publish to: usually the one that they came from
     #[arg(long, value_name = "TOPIC")]
     to: String,
-    /// At most so many, the oldest first
-    #[arg(long, value_name = "N")]
-    limit: Option<usize>,
-    /// Read copies from this time on [default: all while they are few, else the newest ones]
-    #[arg(long, value_name = "TIME", value_parser = position::since)]
-    since: Option<Timestamp>,
     /// Do it without asking
     #[arg(long)]
     yes: bool,
@@ -97,7 +80,7 @@ pub fn run(args: &RepublishArgs, global: &Global, screen: &Screen) -> Result<(),
 /// A wrong name should not become a topic, and a dead letter that is published among dead letters
 /// would only look like one that failed again.
 fn check_target(cluster: &Cluster, args: &RepublishArgs) -> Result<(), Failure> {
-    if looks_like_dead_letters(&args.to) || args.all_of.as_ref() == Some(&args.to) {
+    if looks_like_dead_letters(&args.to) || args.which.all_of.as_ref() == Some(&args.to) {
         return Err(Failure::usage(format!("`{}` is a topic of dead letters", args.to))
             .help("name the topic that their events came from:  --to TOPIC"));
     }

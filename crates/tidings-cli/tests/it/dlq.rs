@@ -1,6 +1,7 @@
 //! Dead letters as people see to them: listed, shown, counted and republished, with nothing but
 //! Kafka's address; those of Tidings and those that other frameworks write.
 
+mod acts;
 mod republish;
 
 use std::time::Duration;

@@ -1,18 +1,11 @@
 //! Which dead letters are meant, and which of them may be published again.
 
-use std::collections::BTreeSet;
-
-use tidings::RecordAddress;
-use tidings::cloudevents::Record;
-
-use super::super::identity::Identity;
-use super::super::index::{self, Index};
 use super::super::letter::Letter;
-use super::super::{show, topics};
+use super::super::meant::meant;
 use super::RepublishArgs;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::output::{self, Screen};
+use crate::output::Screen;
 
 /// What was chosen, and what was not, with the reason.
 #[derive(Debug, Default)]
@@ -34,39 +27,9 @@ pub struct Selection {
 impl Selection {
     /// Reads the topics and chooses.
     pub fn of(cluster: &Cluster, args: &RepublishArgs, screen: &Screen) -> Result<Self, Failure> {
-        let (places, ids) = places_and_ids(cluster, &args.what)?;
-        let mut named: Vec<String> = args.all_of.iter().cloned().collect();
-        named.extend(places.iter().map(|(record, _)| record.topic.clone()));
-        let mut chosen = topics::chosen(cluster, &named)?;
-        if !ids.is_empty() {
-            chosen.extend(topics::chosen(cluster, &[])?);
-            chosen.sort();
-            chosen.dedup();
-        }
-        let named: Vec<RecordAddress> = places.iter().map(|(record, _)| record.address()).collect();
-        let (index, read) = Index::scan(cluster, chosen, args.since, &named, screen, |_, _| {})?;
-        let identities: BTreeSet<&Identity> = places.iter().map(|(_, identity)| identity).collect();
-        let letters = index.into_letters();
-        let by_id = ids_of(&letters, &ids)?;
-        let is_meant = |letter: &Letter| match (&args.fingerprint, &args.all_of) {
-            (Some(fingerprint), _) => letter.fingerprint == *fingerprint,
-            (None, Some(_)) => true,
-            (None, None) => {
-                let id = letter.id.as_deref().unwrap_or_default();
-                identities.contains(&letter.identity) || by_id.contains(id)
-            }
-        };
-        let meant: Vec<Letter> = letters.into_iter().filter(is_meant).collect();
-        if meant.is_empty() && args.fingerprint.is_some() {
-            let asked = args.fingerprint.as_deref().unwrap_or_default();
-            let asked = output::printable(asked);
-            return Err(Failure::not_found(format!(
-                "no dead letter has the fingerprint `{asked}`"
-            ))
-            .help("see those that there are:  tidings dlq groups"));
-        }
-        let mut selection = Self::among(meant, args.limit);
-        selection.remark = read.remark();
+        let (meant, remark) = meant(cluster, &args.which, screen)?;
+        let mut selection = Self::among(meant, args.which.limit);
+        selection.remark = remark;
         Ok(selection)
     }
 
@@ -91,52 +54,6 @@ impl Selection {
         }
         selection
     }
-}
-
-/// Copies by their address, and what is left: ids. An address must be one of a dead letter.
-type Places = Vec<(Record, Identity)>;
-
-fn places_and_ids(cluster: &Cluster, what: &[String]) -> Result<(Places, Vec<String>), Failure> {
-    let mut places = Vec::new();
-    let mut ids = Vec::new();
-    for text in what {
-        let Ok(address) = text.parse::<RecordAddress>() else {
-            ids.push(text.clone());
-            continue;
-        };
-        let record = index::record_at(cluster, &address)?;
-        let Some((record, letter)) =
-            record.and_then(|record| Letter::of(&record).map(|letter| (record, letter)))
-        else {
-            return Err(Failure::not_found(format!("no dead letter at {address}"))
-                .help("see what waits:  tidings dlq ls"));
-        };
-        places.push((record, letter.identity));
-    }
-    Ok((places, ids))
-}
-
-/// The ids of events that these words, ids or their beginnings, mean.
-fn ids_of<'a>(letters: &'a [Letter], words: &'a [String]) -> Result<BTreeSet<String>, Failure> {
-    let mut meant = BTreeSet::new();
-    for word in words {
-        let all = letters.iter().filter_map(|letter| letter.id.as_deref());
-        let found: BTreeSet<String> = all
-            .filter(|id| !word.is_empty() && id.starts_with(word.as_str()))
-            .map(str::to_owned)
-            .collect();
-        match found.len() {
-            _ if found.contains(word) => drop(meant.insert(word.clone())),
-            0 => {
-                let word = output::printable(word);
-                return Err(Failure::not_found(format!("no dead letter `{word}`"))
-                    .help("see what waits:  tidings dlq ls"));
-            }
-            1 => meant.extend(found),
-            _ => return Err(show::ambiguous(word, &found)),
-        }
-    }
-    Ok(meant)
 }
 
 #[cfg(test)]
@@ -173,20 +90,5 @@ mod tests {
         assert_eq!(offsets, [6, 7], "the oldest first");
         let counts = (selection.parked, selection.over, selection.without_data, selection.beyond);
         assert_eq!(counts, (3, 2, 1, 1));
-    }
-
-    #[test]
-    fn words_are_ids_or_their_beginnings() {
-        let letters = [with(1, &[]), with(10, &[]), with(2, &[])];
-        let ids = |words: &[&str]| {
-            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-            ids_of(&letters, &words).map_err(|failure| failure.code() as u8)
-        };
-        let set = |ids: &[&str]| Ok(ids.iter().map(|id| (*id).to_owned()).collect());
-        assert_eq!(ids(&["event-1"]), set(&["event-1"]), "an id counts before a beginning");
-        assert_eq!(ids(&["event-2", "event-10"]), set(&["event-2", "event-10"]));
-        assert_eq!(ids(&["event"]), Err(2));
-        assert_eq!(ids(&["nothing"]), Err(3));
-        assert_eq!(ids(&[""]), Err(3));
     }
 }
