@@ -1,12 +1,12 @@
 //! What both databases have to do alike: each test runs on SQLite, and on a real PostgreSQL when
-//! there is one (`cargo xtask stores` starts it). Only `model` needs no database: it looks through
-//! what writers, relays and brokers can do to each other.
+//! there is one (`cargo xtask stores` starts it). Only `models` need no database: they look
+//! through what everybody who takes part can do to each other.
 
 mod backlog;
 mod ground;
 mod inbox;
 mod migrations;
-mod model;
+mod models;
 mod order;
 mod outbox;
 mod parking;

@@ -2,8 +2,8 @@
 //! and nothing of it behind a record that failed: the records are numbered, and a partition takes
 //! no number out of turn. Whatever is under way when a client is left may still be written.
 
-use crate::model::case::{Broker, Bug, Case};
-use crate::model::world::{Fate, Position, Sent, World};
+use crate::models::outbox::case::{Broker, Bug, Case};
+use crate::models::outbox::world::{Fate, Position, Sent, World};
 
 /// What a broker can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 //! between any two of them a relay may sleep for as long as it likes. What it does by its own clock
 //! it may do or not do, so it is never trusted to notice that its leases have ended.
 
-use crate::model::case::{Bug, Case};
-use crate::model::client;
-use crate::model::world::{Fate, Holder, Position, Relay, Sent, Work, World};
+use crate::models::outbox::case::{Bug, Case};
+use crate::models::outbox::client;
+use crate::models::outbox::world::{Fate, Holder, Position, Relay, Sent, Work, World};
 
 /// What a relay can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

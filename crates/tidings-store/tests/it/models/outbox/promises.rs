@@ -1,9 +1,9 @@
 //! All of it together, and what is promised.
 
-use crate::model::case::Case;
-use crate::model::explorer::Model;
-use crate::model::world::{Holder, Work, World};
-use crate::model::{client, relays, writers};
+use crate::models::explorer::Model;
+use crate::models::outbox::case::Case;
+use crate::models::outbox::world::{Holder, Work, World};
+use crate::models::outbox::{client, relays, writers};
 
 /// What somebody does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ pub const ONCE: &str = "without mishaps each row is written once";
 
 /// What has to hold in each state; that nothing is lost needs all of them ([`LOST`]).
 ///
-/// [`LOST`]: crate::model::explorer::LOST
+/// [`LOST`]: crate::models::explorer::LOST
 const PROMISES: [(&str, Kept); 6] = [
     (ONLY_COMMITTED, only_committed),
     (IN_ORDER, in_order),

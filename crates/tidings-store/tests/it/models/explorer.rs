@@ -1,12 +1,12 @@
 //! Every state that can be reached, breadth first: so the first trace to a broken promise is a
 //! shortest one. It is our own because the crate made for this, `stateright`, brings an HTTP server
 //! and a dozen crates with it, and has no "from every state a good end can still be reached", which
-//! is what "no row is lost" means as long as relays may retry for ever.
+//! is what "nothing is lost" means as long as somebody may retry for ever.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Debug;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{Hash, Hasher};
 
 /// What is explored.
 pub trait Model {
@@ -37,8 +37,8 @@ pub struct Explored<A> {
     pub broken: Option<(&'static str, Vec<A>)>,
 }
 
-/// The name of the promise that from everywhere a good end can be reached.
-pub const LOST: &str = "every committed row gets to the topic";
+/// The promise of every model: nothing is lost, and nobody waits for ever.
+pub const LOST: &str = "if nothing more goes wrong, everything gets done";
 
 /// More are a mistake in the case, not patience.
 const STATES_MAX: usize = 2_000_000;
@@ -74,20 +74,18 @@ struct Seen<S, A> {
     came_by: Vec<Option<(u32, A)>>,
     /// By a hash of 64 bits: a million states share one in one run of thirty million.
     numbers: HashMap<u64, u32>,
-    hasher: RandomState,
     /// Steps that are no mishaps, backwards.
     calm: Vec<(u32, u32)>,
 }
 
 impl<S: Clone + Hash, A: Copy> Seen<S, A> {
     fn of(first: S) -> Self {
-        let hasher = RandomState::new();
-        let numbers = HashMap::from([(hasher.hash_one(&first), 0)]);
-        Seen { states: vec![first], came_by: vec![None], numbers, hasher, calm: Vec::new() }
+        let numbers = HashMap::from([(Folded::of(&first), 0)]);
+        Seen { states: vec![first], came_by: vec![None], numbers, calm: Vec::new() }
     }
 
     fn number_of(&mut self, state: S, by: (u32, A)) -> u32 {
-        match self.numbers.entry(self.hasher.hash_one(&state)) {
+        match self.numbers.entry(Folded::of(&state)) {
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(new) => {
                 let number = self.states.len() as u32;
@@ -124,5 +122,43 @@ impl<S: Clone + Hash, A: Copy> Seen<S, A> {
             }
         }
         good.iter().position(|good| !good)
+    }
+}
+
+/// A hash as good as the usual one and simpler: without optimization that one takes half the time.
+struct Folded(u64);
+
+impl Folded {
+    fn of(state: &impl Hash) -> u64 {
+        let mut folded = Folded(0x243f_6a88_85a3_08d3);
+        state.hash(&mut folded);
+        folded.0
+    }
+}
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u8(*byte));
+    }
+
+    fn write_u8(&mut self, number: u8) {
+        self.write_u64(number.into());
+    }
+
+    fn write_isize(&mut self, number: isize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let product = u128::from(self.0 ^ number) * 0x9e37_79b9_7f4a_7c15_u128;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -1,8 +1,8 @@
 //! Writers: what PostgreSQL makes of transactions that insert into the outbox. Lock and position
 //! are two steps here though they are one statement, since the database does not take both at once.
 
-use crate::model::case::{Bug, Case};
-use crate::model::world::{Row, World};
+use crate::models::outbox::case::{Bug, Case};
+use crate::models::outbox::world::{Row, World};
 
 /// What a transaction can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

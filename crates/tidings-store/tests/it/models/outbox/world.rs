@@ -1,7 +1,7 @@
 //! The state: tables, topic, writers and relays at a moment. Everything is as small as it can be,
 //! since each value of it multiplies what has to be looked at.
 
-use crate::model::case::{Case, Mishaps};
+use crate::models::outbox::case::{Case, Mishaps};
 
 /// A place in the outbox, and the name of its row: the sequence gives each number once.
 pub type Position = u8;
@@ -29,7 +29,7 @@ pub struct World {
     pub ghosts: Vec<Vec<Position>>,
     /// What may still go wrong.
     pub left: Mishaps,
-    /// Claims that [`Bug::ClaimEarly`](crate::model::case::Bug::ClaimEarly) may still make.
+    /// Claims that [`Bug::ClaimEarly`](super::case::Bug::ClaimEarly) may still make.
     pub early: u8,
     /// Something was written a second time though nothing had gone wrong.
     pub repeated: bool,
@@ -89,7 +89,7 @@ pub struct Relay {
     pub sent: Vec<Sent>,
     /// Keys that its present client has written, as bits; only a trusting broker makes it matter.
     pub known: u8,
-    /// The last position seen, with [`Bug::Cursor`](crate::model::case::Bug::Cursor).
+    /// The last position seen, with [`Bug::Cursor`](super::case::Bug::Cursor).
     pub cursor: Position,
 }
 
