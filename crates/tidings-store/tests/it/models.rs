@@ -4,10 +4,12 @@
 //! which the statements are put together keeps what is promised.
 //!
 //! - `outbox`: writers, the outbox's rows, slots with leases, relays and brokers.
+//! - `parking`: the lanes of a consumer, its inbox, parked keys and their drain.
 //! - `explorer`: how they are looked through.
 
 mod explorer;
 mod outbox;
+mod parking;
 
 use std::time::Instant;
 
