@@ -15,14 +15,15 @@ use std::time::Instant;
 
 use explorer::{Model, explore};
 
-/// Looks at everything that can happen.
-fn keeps(model: &impl Model) {
+/// Looks at everything that can happen; returns how many states that is.
+fn keeps(model: &impl Model) -> usize {
     let start = Instant::now();
     let found = explore(model);
     println!("{:>7} states in {:?}", found.states, start.elapsed());
     if let Some((promise, way)) = found.broken {
         panic!("broken: {promise}, after {way:#?}");
     }
+    found.states
 }
 
 /// Finds the shortest way to break this promise.

@@ -104,9 +104,11 @@ impl Model for Case {
                 }
             }
             Action::Redrive(key) => {
-                if let Some(head) = world.tables.head(self, key) {
-                    world.tables.parked[head] = Some(Due::Again);
-                    world.tables.keys[key] = Some(Due::Again);
+                let tables = &mut world.tables;
+                let head = tables.head(self, key).and_then(|head| tables.parked[head].as_mut());
+                if let Some(row) = head {
+                    row.due = Due::Again;
+                    tables.keys[key] = Some(Due::Again);
                 }
             }
             Action::Group(act) => group::step(self, &mut world, act),

@@ -14,7 +14,9 @@ pub struct Case {
     pub shares: bool,
     /// How a handler's transaction opens.
     pub opening: Opening,
-    /// Whether it joins one in which an event of another key has written the row.
+    /// Which of the parked events of a key comes first.
+    pub head: Head,
+    /// Whether a handler's transaction is one in which an event of another key has written the row.
     pub joins: bool,
     /// How many of the two instances drain. Leases are left out: whoever may work on a key does.
     pub drainers: usize,
@@ -48,6 +50,15 @@ pub enum Opening {
     Looks,
     /// The look from outside is enough.
     Trusts,
+}
+
+/// Which of the parked events of a key comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// The lowest partition, then the lowest offset.
+    LowestOffset,
+    /// The first one that was parked, by a number that is taken under the key's lock.
+    FirstParked,
 }
 
 /// How often something may go wrong: without a limit there is no end.

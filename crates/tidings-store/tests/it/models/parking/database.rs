@@ -8,7 +8,7 @@
 //! which is what PostgreSQL's second look after a wait comes to as long as the statement reads
 //! nothing but the row it has waited for. What counts rows has to be a statement of its own.
 
-use crate::models::parking::case::{Bug, Case, Opening};
+use crate::models::parking::case::{Bug, Case, Head, Opening};
 use crate::models::parking::parks;
 use crate::models::parking::world::{Due, KEYS, RECORDS, Step, Why, World};
 
@@ -20,7 +20,16 @@ pub struct Tables {
     /// `parked_key`, by key: when its head is due.
     pub keys: [Option<Due>; KEYS],
     /// `parked`, by record.
-    pub parked: [Option<Due>; RECORDS],
+    pub parked: [Option<Waiting>; RECORDS],
+}
+
+/// A parked event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Waiting {
+    /// When it is tried again, as soon as it is the head.
+    pub due: Due,
+    /// When it was parked: higher than all others of its key at that moment.
+    pub turn: usize,
 }
 
 /// What the inbox says about an event.
@@ -62,7 +71,7 @@ pub enum Change {
     /// `parked_key`.
     Key(usize, Option<Due>),
     /// `parked`.
-    Parked(usize, Option<Due>),
+    Parked(usize, Option<Waiting>),
     /// The inbox.
     Inbox(usize, Outcome),
     /// What the handler of this record does.
@@ -70,17 +79,34 @@ pub enum Change {
 }
 
 impl Tables {
-    /// The head of a key: its lowest row by partition and offset.
+    /// The head of a key.
     pub fn head(&self, case: &Case, key: usize) -> Option<usize> {
-        let of_key = |&record: &usize| case.records[record].key == key;
-        let rows = (0..case.records.len()).filter(of_key);
-        rows.filter(|&record| self.parked[record].is_some())
-            .min_by_key(|&record| (case.records[record].partition, record))
+        let by_turn = |record: usize| self.parked[record].map(|row| row.turn);
+        let rows = self.waiting(case, key);
+        match case.head {
+            Head::LowestOffset => rows.min_by_key(|&row| (case.records[row].partition, row)),
+            Head::FirstParked => rows.min_by_key(|&row| by_turn(row)),
+        }
     }
 
     /// When the head of a key is due; nothing without one.
     pub fn head_due(&self, case: &Case, key: usize) -> Option<Due> {
-        self.head(case, key).and_then(|head| self.parked[head])
+        self.head(case, key).and_then(|head| self.parked[head]).map(|row| row.due)
+    }
+
+    /// The turn of whoever is parked next; nobody asks for it where offsets decide.
+    pub fn next_turn(&self, case: &Case, key: usize) -> usize {
+        let turns = self.waiting(case, key).filter_map(|record| self.parked[record]);
+        match case.head {
+            Head::LowestOffset => 0,
+            Head::FirstParked => turns.map(|row| row.turn + 1).max().unwrap_or_default(),
+        }
+    }
+
+    fn waiting(&self, case: &Case, key: usize) -> impl Iterator<Item = usize> {
+        let of_key = move |&record: &usize| case.records[record].key == key;
+        let rows = (0..case.records.len()).filter(of_key);
+        rows.filter(|&record| self.parked[record].is_some())
     }
 
     fn change(&mut self, change: Change) {

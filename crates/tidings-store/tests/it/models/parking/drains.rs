@@ -2,7 +2,7 @@
 //! is at it. Leases only save work; here nobody heeds them.
 
 use crate::models::parking::case::{Bug, Case};
-use crate::models::parking::database::{Change, Lock, Outcome, Transaction};
+use crate::models::parking::database::{Change, Lock, Outcome, Transaction, Waiting};
 use crate::models::parking::lanes::go_on;
 use crate::models::parking::world::{Due, Step, Work, World};
 
@@ -88,9 +88,8 @@ fn release(case: &Case, world: &mut World, worker: usize, key: usize) {
 fn fail(case: &Case, world: &mut World, worker: usize, due: Due) {
     let record = world.workers[worker].record();
     let key = case.records[record].key;
-    let is_there = world.seen_by(worker).parked[record].is_some();
-    if is_there {
-        world.change(worker, Change::Parked(record, Some(due)));
+    if let Some(row) = world.seen_by(worker).parked[record] {
+        world.change(worker, Change::Parked(record, Some(Waiting { due, ..row })));
         let due = world.seen_by(worker).head_due(case, key);
         world.change(worker, Change::Key(key, due));
     } else if case.has(Bug::UnheededFailure) {

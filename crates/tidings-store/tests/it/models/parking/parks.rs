@@ -5,7 +5,7 @@
 //! between them, and then nobody has the lock (`Bug::InsertThenLock`).
 
 use crate::models::parking::case::{Bug, Case};
-use crate::models::parking::database::{Change, Lock, Outcome};
+use crate::models::parking::database::{Change, Lock, Outcome, Waiting};
 use crate::models::parking::lanes;
 use crate::models::parking::world::{Due, Step, Why, Work, World};
 
@@ -76,13 +76,14 @@ fn inbox(case: &Case, world: &mut World, worker: usize, why: Why) {
 fn row(case: &Case, world: &mut World, worker: usize, why: Why) {
     let record = world.workers[worker].record();
     let key = case.records[record].key;
-    world.change(worker, Change::Parked(record, Some(Due::Again)));
-    let seen = world.seen_by(worker);
+    let turn = world.seen_by(worker).next_turn(case, key);
+    let again = Waiting { due: Due::Again, turn };
+    world.change(worker, Change::Parked(record, Some(again)));
     let own = match why {
-        Why::Failed(due) if seen.head(case, key) == Some(record) => due,
+        Why::Failed(due) if world.seen_by(worker).head(case, key) == Some(record) => due,
         Why::Failed(_) | Why::Behind => Due::Again,
     };
-    world.change(worker, Change::Parked(record, Some(own)));
+    world.change(worker, Change::Parked(record, Some(Waiting { due: own, turn })));
     let due = match case.has(Bug::DueOfLast) {
         true => Some(own),
         false => world.seen_by(worker).head_due(case, key),

@@ -166,11 +166,12 @@ impl World {
         let mut seats = Vec::new();
         for instance in 0..INSTANCES {
             for record in case.records {
-                let (partition, key) = (record.partition, record.key);
-                seats.push(Seat::Lane { instance, partition, key });
+                let seat = Seat::Lane { instance, partition: record.partition, key: record.key };
+                if !seats.contains(&seat) {
+                    seats.push(seat);
+                }
             }
         }
-        seats.dedup();
         seats.extend((0..case.drainers).map(|instance| Seat::Drain { instance }));
         world.workers = seats.into_iter().map(|seat| Worker { seat, work: None }).collect();
         for partition in 0..PARTITIONS {
