@@ -91,7 +91,7 @@ impl Courier {
     /// without records), so a second record under way could be written although the first one is
     /// refused. Once a record of a chain is acknowledged, the broker knows the producer on the
     /// chain's partition, and refuses what comes out of sequence. Found by the model
-    /// (`tidings-store`, tests/it/model.rs).
+    /// (`tidings-store`, tests/it/models/outbox.rs).
     async fn publish(&mut self, rows: Vec<WaitingRow>) -> Outcome {
         let mut chains: HashSet<Chain> = HashSet::new();
         let (first, behind) = rows.into_iter().partition(|row| chains.insert(chain(row)));
