@@ -114,7 +114,7 @@ fn left_out(selection: &Selection) -> Vec<String> {
     let mut lines = Vec::new();
     if selection.parked > 0 {
         lines.push(format!(
-            "{} parked with a store: their own handler takes them again, in place and in order; \
+            "{} parked with a store: tidings dlq redrive lets their own handler take them again; \
              published again they would land behind later events of their key",
             number_of(selection.parked),
         ));

@@ -164,9 +164,10 @@ fn next(letter: &Letter) -> Vec<String> {
             vec!["nothing: a person has changed it, and its handler tries it again".to_owned()]
         }
         Some(_) => vec![
-            "it waits for a person, and later events of its key wait behind it: mend the cause"
+            "it waits for a person, and later events of its key wait behind it: mend the cause,"
                 .to_owned(),
-            "its own handler takes it again, in place; it is not to be republished".to_owned(),
+            format!("then let its own handler take it again:  tidings dlq redrive {address}"),
+            format!("or give it up:  tidings dlq discard {address}"),
         ],
         None if !letter.has_data => {
             vec!["it has no data here: publish its event again from where it came from".to_owned()]
