@@ -3,9 +3,11 @@
 //! A delayed attempt is a parked event with a time at which it is due; one without waits for a
 //! person. [`drain`] handles them after all.
 //!
-//! **Order.** Who parks and who drains takes the lock of the lane's row first, in the transaction
-//! that changes something. Whoever handles an event as it comes looks for that row inside of its
-//! transaction ([`Gate`](crate::Gate)), so that no event passes one that was parked before it.
+//! **Order.** The first event of a lane is the one that was parked first: not the one of the lowest
+//! offset, since a key may have copies in two partitions, after partitions were added say. Who
+//! parks and who drains takes the lock of the lane's row first, in the transaction that changes
+//! something. Whoever handles an event as it comes looks for that row inside of its transaction
+//! ([`Gate`](crate::Gate)), so that no event passes one that was parked before it.
 
 use std::time::Duration;
 
@@ -116,8 +118,7 @@ pub async fn park(
 ) -> Result<Parked, StoreError> {
     let sql = statements(session).parked_key_put;
     session.execute(sql, &lane.values()).await.map_err(StoreError::of(PARK))?;
-    let place = Place { partition: entry.partition, offset: entry.offset };
-    if lane.has_lower(session, place).await? {
+    if lane.has_any(session).await? {
         // Whatever it failed of, it was not its turn.
         return put(session, entry, lane, parcel, None).await;
     }
@@ -181,9 +182,9 @@ impl Lane {
         Ok(!found.map_err(StoreError::of("look whether the key is parked"))?.is_empty())
     }
 
-    async fn has_lower(&self, session: &mut Session, place: Place) -> Result<bool, StoreError> {
-        let sql = statements(session).parked_lower;
-        let found = session.rows(sql, &self.values_at(place)).await;
+    async fn has_any(&self, session: &mut Session) -> Result<bool, StoreError> {
+        let sql = statements(session).parked_any;
+        let found = session.rows(sql, &self.values()).await;
         Ok(!found.map_err(StoreError::of(PARK))?.is_empty())
     }
 

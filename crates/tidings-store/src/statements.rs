@@ -31,7 +31,7 @@ statements! {
     outbox_insert
     inbox_look inbox_insert inbox_settle
     parked_key_lock parked_key_put parked_key_refresh parked_key_drop
-    parked_lower parked_put parked_head parked_take parked_failed parked_status parked_topics
+    parked_any parked_put parked_head parked_take parked_failed parked_status parked_topics
     parked_redrive parked_waiting parked_there
     drain_claim drain_renew drain_release drain_leave drain_next drain_take_over
     store_id position_list position_put

@@ -12,7 +12,7 @@ pub enum Gate {
     Open,
     /// For an event as it comes: no earlier event of its lane may be parked.
     NothingParked(Lane),
-    /// For a parked event: it has to be the first of its lane still. The transaction takes its row
+    /// For a parked event: it has to be the first of its lane. The transaction takes its row
     /// away.
     Head(Lane, Place),
 }

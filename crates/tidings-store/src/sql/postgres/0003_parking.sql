@@ -19,6 +19,8 @@ CREATE TABLE tidings_parked (
     consumer        text NOT NULL,
     topic           text NOT NULL,
     lane            bytea NOT NULL,
+    -- In the order in which they were parked, under the lane's lock: the lowest is the first.
+    number          bigint NOT NULL,
     partition       bigint NOT NULL,
     "offset"        bigint NOT NULL,
     -- As the inbox knows it.
@@ -40,5 +42,6 @@ CREATE TABLE tidings_parked (
     -- None: a person has to look at it.
     due_at_ms       bigint,
     parked_at_ms    bigint NOT NULL DEFAULT ((extract(epoch FROM clock_timestamp()) * 1000)::bigint),
-    PRIMARY KEY (consumer, topic, lane, partition, "offset")
+    PRIMARY KEY (consumer, topic, lane, number),
+    UNIQUE (consumer, topic, lane, partition, "offset")
 );

@@ -19,6 +19,8 @@ CREATE TABLE tidings_parked (
     consumer        TEXT NOT NULL,
     topic           TEXT NOT NULL,
     lane            BLOB NOT NULL,
+    -- In the order in which they were parked, under the lane's lock: the lowest is the first.
+    number          INTEGER NOT NULL,
     partition       INTEGER NOT NULL,
     "offset"        INTEGER NOT NULL,
     -- As the inbox knows it.
@@ -40,5 +42,6 @@ CREATE TABLE tidings_parked (
     -- None: a person has to look at it.
     due_at_ms       INTEGER,
     parked_at_ms    INTEGER NOT NULL DEFAULT (CAST(unixepoch('subsec') * 1000 AS INTEGER)),
-    PRIMARY KEY (consumer, topic, lane, partition, "offset")
+    PRIMARY KEY (consumer, topic, lane, number),
+    UNIQUE (consumer, topic, lane, partition, "offset")
 ) WITHOUT ROWID;

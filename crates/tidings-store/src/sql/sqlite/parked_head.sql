@@ -2,4 +2,4 @@ SELECT partition, "offset", source, id, consumer_group, key, value, headers, tim
     cause, cause_class, cause_place, fingerprint, retryable, first_failed_ms, last_failed_ms,
     CASE WHEN due_at_ms IS NULL THEN 0 ELSE 1 END, coalesce(due_at_ms - CAST(unixepoch('subsec') * 1000 AS INTEGER), 0)
 FROM tidings_parked WHERE consumer = ?1 AND topic = ?2 AND lane = ?3
-ORDER BY partition, "offset" LIMIT 1
+ORDER BY number LIMIT 1

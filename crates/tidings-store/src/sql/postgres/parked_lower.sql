@@ -1,4 +1,0 @@
-SELECT 1::bigint FROM tidings_parked
-WHERE consumer = $1 AND topic = $2 AND lane = $3
-    AND (partition < $4 OR partition = $4 AND "offset" < $5)
-LIMIT 1
