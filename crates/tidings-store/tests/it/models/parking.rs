@@ -32,7 +32,7 @@
 //!
 //! **Who is first.** The lowest offset is the head, as long as an event lies in one partition. With
 //! a copy in another one, as after partitions were added, it may not be, and what was parked first
-//! is: `the_head_is_what_was_parked_first`.
+//! is: `the_head_is_what_was_parked_first`. So that is the rule of the tables.
 //!
 //! **What leases are for.** Only to save work: here anybody drains what is due, as many at a time
 //! as there are.
