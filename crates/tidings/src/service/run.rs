@@ -70,13 +70,14 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
     stats.health().enter(Phase::Stopping);
     // One that ended by itself takes the others along: half a service is none.
     running.consumers.iter().for_each(Handle::stop);
+    running.companions.iter_mut().for_each(Companion::tell);
     let mut result = ended.unwrap_or(Ok(()));
     for consumer in &mut running.consumers {
         let end = consumer.ended().await;
         result = result.and(end);
     }
     // The relay last: it publishes what the others leave.
-    for companion in running.companions.drain(..) {
+    for companion in running.companions.drain(..).chain(running.relay.take()) {
         companion.stop().await;
     }
     running.publisher.close().await?;
@@ -87,8 +88,8 @@ pub(super) async fn run(service: Service, stop: impl Future<Output = ()>) -> cra
 struct Running {
     consumers: Vec<Handle>,
     publisher: Publisher,
-    /// In the order in which they are to be stopped.
     companions: Vec<Companion>,
+    relay: Option<Companion>,
 }
 
 async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
@@ -154,8 +155,7 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
     if let Some(stored) = &parts.scope.stored {
         companions.push(stored.act(Acting { groups, settings, link, admin }));
     }
-    companions.extend(relay);
-    Ok((Running { consumers, publisher, companions }, server))
+    Ok((Running { consumers, publisher, companions, relay }, server))
 }
 
 /// Health and metrics, if the settings name an address.

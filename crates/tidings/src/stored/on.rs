@@ -56,9 +56,14 @@ impl Companion {
         Companion { stop: Some(stop), task: tokio::spawn(work(StopAsked(stopped))) }
     }
 
-    /// Lets it end what is under way.
-    pub(crate) async fn stop(mut self) {
+    /// Tells it to take nothing new, and to end what is under way.
+    pub(crate) fn tell(&mut self) {
         drop(self.stop.take());
+    }
+
+    /// Waits until what is under way has ended.
+    pub(crate) async fn stop(mut self) {
+        self.tell();
         // Its panics were printed when they happened.
         let _ended = (&mut self.task).await;
     }

@@ -20,6 +20,7 @@ use super::{Companion, StopAsked, Stored, refused};
 use crate::acts::{
     Act, EXPIRES_AFTER, Finished, Outcome, RETENTION_MS, Requested, TOPIC, is_expired,
 };
+use crate::admin::AdminError;
 use crate::cloudevents::{CloudEvent, Record};
 use crate::dead_letter::LetterState;
 use crate::events::{Causation, Stamp};
@@ -65,9 +66,8 @@ impl Actor {
     async fn work(&self) {
         let mut is_told = false;
         loop {
-            let made = self.acting.admin.create(TOPIC, 1, &[("retention.ms", RETENTION_MS)]).await;
-            let read = match made {
-                Ok(_) => self.read().await,
+            let read = match self.make_topic().await {
+                Ok(()) => self.read().await,
                 Err(error) => Err(error.to_string()),
             };
             if let Err(error) = read
@@ -80,6 +80,15 @@ impl Actor {
             }
             tokio::time::sleep(ACTS_AGAIN).await;
         }
+    }
+
+    /// Who may not make topics may still read one that is there.
+    async fn make_topic(&self) -> Result<(), AdminError> {
+        let admin = &self.acting.admin;
+        if !admin.missing([TOPIC]).await?.is_empty() {
+            admin.create(TOPIC, 1, &[("retention.ms", RETENTION_MS)]).await?;
+        }
+        Ok(())
     }
 
     /// Until reading fails. The thread ends when nobody listens to it any more.
