@@ -52,7 +52,9 @@ pub use stats::{Snapshot, Stats};
 /// letter on `<topic>.<group>.dlq`; nothing is skipped.
 ///
 /// With a store (feature `sqlite` or `postgres`) a handler's effects in it happen once for each
-/// event, and the events that it returns are published if and only if those effects are there.
+/// event, and the events that it returns are published if and only if those effects are there. What
+/// cannot be handled now is parked there, with the later events of its key behind it, in order,
+/// until it is handled or a person gives it up; other keys and the offset go on.
 ///
 /// Events are handed out by their type, whichever subscribed topic they come from. A type that
 /// nobody here handles passes by and is counted. A record that is no event, one whose data cannot

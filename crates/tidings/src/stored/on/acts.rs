@@ -14,7 +14,7 @@ use tidings_store::parking::{Lane, Place};
 use tidings_store::{Session, StoreError};
 use tokio::sync::mpsc;
 
-use super::case::{consumer_of, lane_of};
+use super::case::{consumer_of, lane_of, storable};
 use super::parking::Copy;
 use super::{Companion, StopAsked, Stored, refused};
 use crate::acts::{
@@ -154,10 +154,11 @@ impl Actor {
         let written = self.stored.outbox.write(&mut session, vec![answer], copy).await;
         written.map_err(refused)?;
         let consumer = format!("{}/@acts", group.scope.service);
+        let (from, id) = (storable(&event.source), storable(event.id.as_str()));
         let entry = Entry {
             consumer: &consumer,
-            source: &event.source,
-            id: event.id.as_str(),
+            source: &from,
+            id: &id,
             topic: TOPIC,
             partition: 0,
             offset: asked.offset,

@@ -82,7 +82,7 @@ pub(super) fn lane_of(key: Option<&[u8]>, address: &RecordAddress) -> Vec<u8> {
 
 /// A text that is part of an index: short, and without zero bytes, which PostgreSQL's texts do not
 /// hold.
-fn storable(text: &str) -> String {
+pub(super) fn storable(text: &str) -> String {
     if text.len() <= INDEXED_MAX_BYTES {
         return text.replace('\0', "\u{fffd}");
     }

@@ -310,7 +310,10 @@ impl Drains {
         };
         let why = Why::of(fail, name);
         let copy = Copy::of(group, name, record, &event.id, &why, &attempts);
-        if !self.write_failure(lane, event, &why.into(), attempts, &copy).await? {
+        // While what the handler depends on is away nothing new is to be told, every few seconds.
+        let is_news = fail.kind() != FailKind::Down || event.failure.is_none();
+        let told = is_news.then_some(&copy);
+        if !self.write_failure(lane, event, &why.into(), attempts, told).await? {
             return Ok(Turned::GoOn);
         }
         match (due, index) {
@@ -328,14 +331,18 @@ impl Drains {
         event: &ParkedEvent,
         failure: &Failure,
         attempts: Attempts,
-        copy: &Copy,
+        copy: Option<&Copy>,
     ) -> Result<bool, StoreError> {
-        self.group.outlet.ensure(&copy.record.topic).await;
+        if let Some(copy) = copy {
+            self.group.outlet.ensure(&copy.record.topic).await;
+        }
         let mut session = self.store().begin().await?;
         if !drain::failed(&mut session, lane, event, failure, attempts).await? {
             return Ok(false);
         }
-        self.stored.outbox.write_letter(&mut session, &copy.record).await?;
+        if let Some(copy) = copy {
+            self.stored.outbox.write_letter(&mut session, &copy.record).await?;
+        }
         session.commit().await?;
         self.stored.outbox.ring();
         Ok(true)
