@@ -36,7 +36,7 @@ pub const RETENTION_MS: &str = "7776000000";
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Act {
-    /// Its handler tries it once more, and those behind it follow if it is handled.
+    /// Its handler tries it again, and those behind it follow if it is handled.
     Redrive,
     /// It is given up: it is never handled, and those behind it go on.
     Discard,

@@ -53,8 +53,8 @@ pub async fn waiting(
     Ok(keys)
 }
 
-/// Lets the key's first event be tried again, once, by an instance of the service that runs or
-/// will; if it is handled, those behind it follow in order. `false`: it does not wait any more.
+/// Lets the key's first event be tried again by an instance of the service that runs or will; if it
+/// is handled, those behind it follow in order. `false`: it does not wait any more.
 pub async fn redrive(store: &Store, key: &WaitingKey) -> Result<bool, StoreError> {
     let mut session = store.begin().await?;
     let is_due = drain::redrive(&mut session, &key.lane).await?;

@@ -154,7 +154,7 @@ fn preview(act: Act, chosen: &Chosen, remark: Option<&str>, screen: &Screen) -> 
     text.push('\n');
     text.push_str(match act {
         Act::Discard => "they are never handled; later events of their keys go on without them\n",
-        _ => "each is tried once by its own handler; if it is handled, those behind it follow\n",
+        _ => "each is tried again by its own handler; if it is handled, those behind it follow\n",
     });
     for line in chosen.reasons() {
         text.push_str(&format!("left out: {line}\n"));

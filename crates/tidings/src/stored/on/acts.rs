@@ -193,7 +193,11 @@ impl Actor {
         let Some(lane) = lane_in(group, requested, &address, session).await? else {
             return refused("is not parked with this handler: it is done, or was never parked");
         };
+        let is_its = |name: &String| group.router.handlers.iter().any(|its| its.name == name);
         match requested.act {
+            Act::Redrive if requested.handler.as_ref().is_some_and(|name| !is_its(name)) => {
+                refused("is parked for a handler that the service that runs does not have")
+            }
             Act::Redrive if drain::redrive(session, &lane).await? => {
                 Ok((Outcome::Done, format!("{address}: its key is tried again now")))
             }
