@@ -128,6 +128,10 @@ impl Group {
     /// A member is gone: the others divide its work.
     fn rebalance_without(&mut self, now_ms: u64) {
         match self.phase {
+            // Those that are expected may come to an empty group as well: nobody waits for them.
+            Phase::Completing { .. } | Phase::Stable { .. } if self.members.is_empty() => {
+                self.become_empty(now_ms);
+            }
             Phase::Completing { .. } | Phase::Stable { .. } => self.prepare_rebalance(now_ms),
             Phase::Preparing(_) => self.try_complete_join(now_ms),
             Phase::Empty => {}

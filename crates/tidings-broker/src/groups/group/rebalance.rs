@@ -112,7 +112,8 @@ impl Group {
         }
     }
 
-    fn become_empty(&mut self, now_ms: u64) {
+    /// The last member is gone.
+    pub(super) fn become_empty(&mut self, now_ms: u64) {
         self.generation = next_generation(self.generation);
         self.protocol = None;
         self.leader = None;

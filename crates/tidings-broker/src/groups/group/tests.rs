@@ -71,16 +71,22 @@ fn from_version_4_the_id_comes_first() {
         3: MemberIdRequired b-2
         beat b-2 gen=1 => UnknownMemberId
         # A rebalance waits for the one that is expected, but not longer than its session.
-        leave a-1 => ok
+        join 6 d v=3 range:t
+        join 7 a-1 range:t
+        quiet
         is PreparingRebalance gen=1
         at 1000
-        is Empty gen=2
+        6: joined d-3 gen=2 leader=a-1 range
+        7: joined a-1 gen=2 leader=a-1 range members=a-1,d-3
+        leave a-1 => ok
+        leave d-3 => ok
+        is Empty gen=3
         # One that was expected may also say that it will not come.
         join 4 c v=4 range:t
-        4: MemberIdRequired c-3
-        leave c-3 => ok
-        join 5 c id=c-3 v=4 range:t
-        5: UnknownMemberId c-3
+        4: MemberIdRequired c-4
+        leave c-4 => ok
+        join 5 c id=c-4 v=4 range:t
+        5: UnknownMemberId c-4
         ",
     );
 }
@@ -211,6 +217,14 @@ fn a_member_that_never_fetches_its_assignment_is_out() {
         is PreparingRebalance gen=1 leader=b-2
         join 4 b-2 range:t
         4: joined b-2 gen=2 leader=b-2 range members=b-2
+        # Nobody is left: the one that is expected is not waited for.
+        join 5 c v=4 session=9000 range:t
+        5: MemberIdRequired c-3
+        at 1020
+        is Empty gen=3
+        join 6 c id=c-3 v=4 range:t
+        at 1030
+        6: joined c-3 gen=4 leader=c-3 range members=c-3
         ",
     );
 }
