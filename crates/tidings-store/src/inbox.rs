@@ -7,11 +7,47 @@
 //! error.
 
 use crate::Store;
-use crate::connection::{Connection, Value, statements};
+use crate::connection::{Connection, Row, Value, statements};
 use crate::error::StoreError;
-use crate::parking::Lane;
+use crate::parking::{Lane, Place};
 
-/// One event for one handler.
+mod looks;
+mod many;
+
+pub use looks::Looks;
+pub(crate) use many::insert_done;
+
+/// One event for one handler, and what it keeps its order with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The handler's lane that it is in.
+    pub lane: Lane,
+    /// The event's source.
+    pub source: String,
+    /// The event's id, unique within its source.
+    pub id: String,
+    /// Where it lay.
+    pub place: Place,
+    /// When it was recorded first, else when it happened; milliseconds since 1970.
+    pub time_ms: Option<i64>,
+}
+
+impl Event {
+    /// What its row says.
+    pub fn entry(&self) -> Entry<'_> {
+        Entry {
+            consumer: &self.lane.consumer,
+            source: &self.source,
+            id: &self.id,
+            topic: &self.lane.topic,
+            partition: self.place.partition,
+            offset: self.place.offset,
+            time_ms: self.time_ms,
+        }
+    }
+}
+
+/// One event for one handler, as its row names it.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// `service/handler`. Another name is another consumer, which handles everything anew.
@@ -41,6 +77,17 @@ pub enum Standing {
     Behind,
 }
 
+impl Standing {
+    /// By its number in the statements.
+    fn of(number: i64) -> Standing {
+        match number {
+            0 => Standing::New,
+            1 => Standing::Known,
+            _ => Standing::Behind,
+        }
+    }
+}
+
 /// How it ended for a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -65,17 +112,28 @@ impl Outcome {
 /// How the event stands. Read outside of any transaction: *new* and *behind* may be too old when
 /// they arrive, *known* is for ever.
 pub async fn look(store: &Store, entry: &Entry<'_>, lane: &Lane) -> Result<Standing, StoreError> {
-    const WHAT: &str = "look into the inbox";
+    standing(store.read(|sql| sql.inbox_look, &asked(entry, lane)).await)
+}
+
+/// How the event stands in the connection's transaction.
+pub(crate) async fn look_in(
+    connection: &mut impl Connection,
+    event: &Event,
+) -> Result<Standing, StoreError> {
+    let sql = statements(connection).inbox_look;
+    standing(connection.rows(sql, &asked(&event.entry(), &event.lane)).await)
+}
+
+fn asked<'a>(entry: &Entry<'a>, lane: &'a Lane) -> [Value<'a>; 5] {
     let [consumer, source, id] =
         [entry.consumer, entry.source, entry.id].map(|text| Value::Text(Some(text)));
     let [_, topic, bytes] = lane.values();
-    let rows = store.read(|sql| sql.inbox_look, &[consumer, source, id, topic, bytes]).await;
+    [consumer, source, id, topic, bytes]
+}
+
+fn standing(rows: Result<Vec<Row>, sqlx::Error>) -> Result<Standing, StoreError> {
     let number = rows.and_then(|rows| rows.first().ok_or(sqlx::Error::RowNotFound)?.int(0));
-    Ok(match number.map_err(StoreError::of(WHAT))? {
-        0 => Standing::New,
-        1 => Standing::Known,
-        _ => Standing::Behind,
-    })
+    number.map(Standing::of).map_err(StoreError::of("look into the inbox"))
 }
 
 /// Writes the row as the last one of the connection's transaction. `false`: somebody else was

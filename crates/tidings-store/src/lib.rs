@@ -9,6 +9,7 @@
 //! - [`parking`]: events that could not be handled, with those of their keys behind them, and how
 //!   they are handled after all;
 //! - [`Work`] and [`Tx`]: that transaction, which begins when it is first asked for;
+//! - [`batch`]: one transaction for many events;
 //! - [`positions`]: how far each group is in each partition, and which store this is;
 //! - [`slots`]: which relay may publish which rows, by leases with epochs;
 //! - [`backlog`]: what waits, what was acknowledged, and the keys that are held because their first
@@ -24,6 +25,7 @@
 compile_error!("a store needs a database: enable the feature `sqlite`, `postgres` or both");
 
 pub mod backlog;
+pub mod batch;
 mod connection;
 mod error;
 mod headers;

@@ -26,6 +26,14 @@ pub(crate) const NEXT_DUE_MAX: Duration = Duration::from_secs(3600);
 /// Rows that are counted for a status; more are told as "at least". Counting takes a scan.
 pub(crate) const COUNTED_ROWS: i64 = 10_000;
 
+/// Events whose looks into the inbox are answered by one statement; its text stays below 200 KiB.
+pub(crate) const LOOKS_MAX: usize = 512;
+
+/// After a batch that had to be undone so many events get a savepoint each. Savepoints cost about
+/// half of the rate; a batch undone costs each of its handlers a second run. With one bad event in
+/// a hundred they stay on, with one in a million nearly never.
+pub(crate) const SAVEPOINTS_FOR: usize = 1_000;
+
 /// Times that are added to the database's clock; none is later than in a hundred years, which every
 /// type of every database can hold.
 pub(crate) fn millis(time: Duration) -> i64 {

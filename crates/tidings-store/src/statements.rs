@@ -29,7 +29,7 @@ macro_rules! statements {
 statements! {
     schema_lock schema_table schema_version schema_applied
     outbox_insert
-    inbox_look inbox_insert inbox_settle
+    inbox_look inbox_look_many inbox_insert inbox_insert_many inbox_settle
     parked_key_lock parked_key_put parked_key_refresh parked_key_drop
     parked_any parked_put parked_head parked_take parked_failed parked_status parked_topics
     parked_redrive parked_waiting parked_there

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use crate::batch::{Finished, Seat, Verdict};
 use crate::connection::{Connection, Row, Transactional, Value, sealed};
 use crate::error::StoreError;
 use crate::statements::Dialect;
 use crate::store::{Session, Store};
+use crate::{inbox, outbox};
 
 mod backend;
 mod executor;
@@ -33,8 +35,16 @@ pub type DefaultDatabase = sqlx::Postgres;
 /// What events written in this transaction have as their cause; the store does not look inside.
 pub type Cause = Arc<dyn Any + Send + Sync>;
 
-/// A transaction that has begun or will, if its gate lets it. Dropped, it has not happened.
-pub struct Work {
+/// A transaction that has begun or will. Dropped, it has not happened.
+pub struct Work(Place);
+
+enum Place {
+    Own(Own),
+    InBatch(Seat),
+}
+
+/// A transaction for one attempt alone, if its gate lets it begin.
+struct Own {
     store: Store,
     gate: Gate,
     idle_max: Option<Duration>,
@@ -44,15 +54,17 @@ pub struct Work {
 }
 
 impl Work {
-    /// Nothing has begun.
-    pub fn new(store: Store, gate: Gate) -> Work {
-        Work { store, gate, idle_max: None, session: None, turned_away: false }
+    /// A transaction of its own. Nothing has begun.
+    ///
+    /// PostgreSQL ends it when nothing was said for as long as `idle_max`: a host that is dead, or
+    /// a handler that has left it somewhere, must not hold a key's locks for ever.
+    pub fn alone(store: Store, gate: Gate, idle_max: Option<Duration>) -> Work {
+        Work(Place::Own(Own { store, gate, idle_max, session: None, turned_away: false }))
     }
 
-    /// PostgreSQL ends it when nothing was said for so long: a host that is dead, or a handler that
-    /// has left it somewhere, must not hold a key's locks for ever.
-    pub fn idle_max(self, idle_max: Duration) -> Work {
-        Work { idle_max: Some(idle_max), ..self }
+    /// A part of a transaction for many. Nothing has begun.
+    pub fn in_batch(seat: Seat) -> Work {
+        Work(Place::InBatch(seat))
     }
 
     /// The transaction, begun now if it was not.
@@ -60,6 +72,46 @@ impl Work {
     /// # Errors
     /// [`StoreError::NotItsTurn`] if the gate is closed: now, or when it was asked first.
     pub async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        match &mut self.0 {
+            Place::Own(own) => own.session().await,
+            Place::InBatch(seat) => seat.session().await,
+        }
+    }
+
+    /// Writes the rows of an event that is done, last the mark that it is, and makes all of it
+    /// true.
+    pub async fn finish(self, finished: Finished) -> Verdict {
+        match self.0 {
+            Place::Own(own) => own.finish(&finished).await.unwrap_or_else(|error| match error {
+                StoreError::NotItsTurn => Verdict::NotItsTurn,
+                error => Verdict::Failed(Arc::new(error)),
+            }),
+            Place::InBatch(seat) => seat.finish(finished).await,
+        }
+    }
+
+    /// Makes it true; nothing, if nothing was begun.
+    ///
+    /// # Errors
+    /// The database's; and a part of a batch, which does not commit by itself.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.0 {
+            Place::Own(Own { session: Some(session), .. }) => session.commit().await,
+            Place::Own(_) => Ok(()),
+            Place::InBatch(_) => Err(StoreError::NotItsTurn),
+        }
+    }
+
+    fn has_begun(&self) -> bool {
+        match &self.0 {
+            Place::Own(own) => own.session.is_some(),
+            Place::InBatch(seat) => seat.has_begun(),
+        }
+    }
+}
+
+impl Own {
+    async fn session(&mut self) -> Result<&mut Session, StoreError> {
         if self.turned_away {
             return Err(StoreError::NotItsTurn);
         }
@@ -76,12 +128,16 @@ impl Work {
         }
     }
 
-    /// Makes it true; nothing, if nothing was begun.
-    pub async fn commit(self) -> Result<(), StoreError> {
-        match self.session {
-            Some(session) => session.commit().await,
-            None => Ok(()),
+    async fn finish(mut self, finished: &Finished) -> Result<Verdict, StoreError> {
+        let session = self.session().await?;
+        outbox::insert(session, &finished.rows.rows()).await?;
+        if !inbox::insert(session, &finished.event.entry(), inbox::Outcome::Done).await? {
+            return Ok(Verdict::Elsewhere);
         }
+        if let Some(session) = self.session {
+            session.commit().await?;
+        }
+        Ok(Verdict::Done)
     }
 }
 
@@ -196,7 +252,7 @@ impl<DB: Backend> Transactional for Tx<DB> {
 
 impl<DB: Backend> fmt::Debug for Held<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tx").field("begun", &self.work.session.is_some()).finish_non_exhaustive()
+        f.debug_struct("Tx").field("begun", &self.work.has_begun()).finish_non_exhaustive()
     }
 }
 

@@ -148,6 +148,12 @@ pub(crate) struct Registered {
     pub(crate) group: Option<String>,
     /// How long one attempt may take.
     pub(crate) timeout: std::time::Duration,
+    /// Events in one transaction, at most; as the store has it if none.
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only a store reads it")
+    )]
+    pub(crate) batch: Option<usize>,
     pub(crate) attempts: Box<dyn Attempts>,
 }
 
@@ -168,6 +174,7 @@ impl Registered {
             needs,
             group: None,
             timeout: crate::service::limits::HANDLER_TIMEOUT_DEFAULT,
+            batch: None,
             attempts: Box::new(Typed::new(handler)),
         }
     }

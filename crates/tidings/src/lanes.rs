@@ -16,7 +16,7 @@ use crate::cloudevents::CloudEvent;
 use crate::fail::Fail;
 use crate::handler::{Attempt, Context, Scope};
 use crate::metrics::Meters;
-use crate::stored::Gate;
+use crate::stored::Door;
 
 pub(crate) mod attempt;
 pub(crate) mod burial;
@@ -273,7 +273,7 @@ impl Group {
         delivery: &Delivery,
         envelope: Option<Arc<CloudEvent>>,
         attempt: u32,
-        gate: Option<Gate>,
+        door: Option<Door>,
     ) -> Attempt {
         let handler = &self.router.handlers[index];
         let cx = Context {
@@ -283,7 +283,7 @@ impl Group {
             envelope,
             attempt,
             causation: None,
-            gate,
+            door,
             held: None,
         };
         // The fields cost more than a quick handler, so only for somebody who looks.

@@ -6,14 +6,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tidings_store::Connection;
+use tidings_store::batch::Carries as _;
 use tidings_store::outbox::{NewRow, insert};
 use tokio::sync::Notify;
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
-use crate::cloudevents::{CloudEvent, Headers};
 use crate::events::{Causation, DraftError, Events, IntoEvents, Ready, Stamp};
 use crate::ids::EventId;
 use crate::publisher::RawRecord;
@@ -25,16 +23,15 @@ pub use tidings_store::{
     Backend, Dialect, Held, LEASE, Migration, SLOTS, Session, Store, StoreError, Transactional, Tx,
 };
 
-#[cfg(test)]
-mod tests;
+mod rows;
+
+use rows::letter_row;
+pub(crate) use rows::{Rows, size_bytes};
 
 /// What an event may have in the outbox: what the client publishes at most (`message.max.bytes`),
 /// less the record's framing. A larger one would wait for ever and hold its key, so the transaction
 /// learns it.
 pub const EVENT_MAX_BYTES: usize = 1_048_588 - 512;
-
-/// Two length fields of a header.
-const HEADER_LENGTHS_BYTES: usize = 10;
 
 /// Writes events into the user's transactions.
 ///
@@ -130,11 +127,12 @@ impl Outbox {
         let stamp = Stamp { source: &self.source, now, causation, trace: trace.as_ref() };
         let ready: Result<Vec<Ready>, DraftError> =
             all.into_iter().map(|draft| draft.stamp(&stamp)).collect();
-        let written = self.write(tx.connection(), ready?, None).await?;
+        let rows = Rows::of(ready?)?;
+        self.write(tx.connection(), &rows, None).await?;
         // It cannot be seen before the commit, which nobody tells us of: the relay looks soon, and
         // again a little later.
         self.ring();
-        Ok(Written { ids: written.into_iter().map(|ready| ready.event.id).collect() })
+        Ok(Written { ids: rows.ready().iter().map(|ready| ready.event.id.clone()).collect() })
     }
 
     /// The same outbox under another source.
@@ -142,22 +140,18 @@ impl Outbox {
         Outbox { source: source.into().into(), bell: self.bell() }
     }
 
-    /// Writes rows for events that are stamped already, and gives them back; and for a dead letter
-    /// in the same breath, since keys are locked in their order.
+    /// Writes rows for events that are stamped already; and for a dead letter in the same breath,
+    /// since keys are locked in their order.
     pub(crate) async fn write(
         &self,
         connection: &mut impl Connection,
-        ready: Vec<Ready>,
+        rows: &Rows,
         letter: Option<&RawRecord>,
-    ) -> Result<Vec<Ready>, OutboxError> {
-        let prepared: Result<Vec<Prepared>, OutboxError> =
-            ready.into_iter().map(Prepared::of).collect();
-        let prepared = prepared?;
+    ) -> Result<(), StoreError> {
         let letter_id = Uuid::now_v7().to_string();
         let letter = letter.map(|letter| letter_row(&letter_id, letter));
-        let rows: Vec<NewRow<'_>> = prepared.iter().map(Prepared::row).chain(letter).collect();
-        insert(connection, &rows).await?;
-        Ok(prepared.into_iter().map(|prepared| prepared.ready).collect())
+        let all: Vec<NewRow<'_>> = rows.rows().into_iter().chain(letter).collect();
+        insert(connection, &all).await.map(drop)
     }
 
     /// Writes the row of a dead letter, which its writer has made small enough.
@@ -186,72 +180,4 @@ impl Written {
     pub fn ids(&self) -> &[EventId] {
         &self.ids
     }
-}
-
-/// An event with what its row needs beside it.
-struct Prepared {
-    ready: Ready,
-    row_id: String,
-    headers: Headers,
-}
-
-impl Prepared {
-    fn of(ready: Ready) -> Result<Prepared, OutboxError> {
-        let headers = ready.event.to_headers();
-        let size_bytes = size_bytes(ready.key.as_deref(), ready.event.data.as_deref(), &headers);
-        if size_bytes > EVENT_MAX_BYTES {
-            let topic = ready.topic.into_owned();
-            return Err(OutboxError::TooLarge { topic, size_bytes });
-        }
-        Ok(Prepared { row_id: row_id(&ready.event), headers, ready })
-    }
-
-    fn row(&self) -> NewRow<'_> {
-        NewRow {
-            id: &self.row_id,
-            topic: &self.ready.topic,
-            key: self.ready.key.as_deref(),
-            ty: &self.ready.event.ty,
-            payload: self.ready.event.data.as_deref(),
-            headers: &self.headers,
-        }
-    }
-}
-
-/// What a record takes of [`EVENT_MAX_BYTES`].
-pub(crate) fn size_bytes(key: Option<&[u8]>, value: Option<&[u8]>, headers: &Headers) -> usize {
-    let of_headers: usize = headers
-        .iter()
-        .map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len))
-        .map(|bytes| bytes + HEADER_LENGTHS_BYTES)
-        .sum();
-    key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len) + of_headers
-}
-
-/// A dead letter is no event of its own: what it is a copy of stands in its headers.
-fn letter_row<'a>(id: &'a str, letter: &'a RawRecord) -> NewRow<'a> {
-    NewRow {
-        id,
-        topic: &letter.topic,
-        key: letter.key.as_deref(),
-        ty: "dead-letter",
-        payload: letter.value.as_deref(),
-        headers: &letter.headers,
-    }
-}
-
-/// The table's id is a UUID, as Debezium's users expect. Ours are; somebody else's id becomes one
-/// that is always the same (UUIDv8, from SHA-256 over source, a zero byte and id). The event's own
-/// id stands in its headers.
-fn row_id(event: &CloudEvent) -> String {
-    if let Ok(uuid) = Uuid::try_parse(event.id.as_str()) {
-        return uuid.hyphenated().to_string();
-    }
-    let mut hash = Sha256::new();
-    hash.update(event.source.as_bytes());
-    hash.update([0]);
-    hash.update(event.id.as_str().as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid().hyphenated().to_string()
 }

@@ -148,6 +148,28 @@ impl Service {
         self
     }
 
+    /// How many events of the handler added last may share a transaction of the store: 500 on
+    /// SQLite and 1 on PostgreSQL unless set. They share it with those of other handlers.
+    ///
+    /// One event's failure undoes the others of its transaction, and their handlers run again: a
+    /// handler with effects outside of the store, which would happen twice, can say `.batch(1)`. On
+    /// PostgreSQL larger batches cost less per event and hold the locks of all their rows until the
+    /// end; handlers then take their turns in one transaction, while without they run side by side.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub fn batch(mut self, events: usize) -> Self {
+        match self.handlers.last_mut() {
+            Some(_) if events == 0 => self
+                .misuse
+                .push("`.batch(0)` would never commit: `.batch(1)` is an event alone".to_owned()),
+            Some(handler) => handler.batch = Some(events),
+            None => self.misuse.push(format!(
+                "`.batch({events})` stands before any handler: write it behind the `.on(..)` that \
+                 it is for"
+            )),
+        }
+        self
+    }
+
     /// Gives a value to the handlers that take [`State<T>`](crate::State).
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         if self.states.insert(state) {
@@ -174,7 +196,7 @@ impl Service {
             Some(stored) => stored.outbox,
             None => crate::Outbox::new(self.source_uri()),
         };
-        self.stored = Some(Stored { store: store.into(), outbox });
+        self.stored = Some(Stored::new(store.into(), outbox));
         self
     }
 

@@ -22,9 +22,9 @@ mod on;
 mod positions;
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-pub(crate) use off::{Companion, Gate, Held, Stored, Unit};
+pub(crate) use off::{Companion, Door, Held, Stored, Unit};
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
-pub(crate) use on::{Companion, Gate, Held, Stored, Unit};
+pub(crate) use on::{Companion, Door, Held, Stored, Unit};
 
 /// How far a group is in one partition, by the account of the store.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 //! through what everybody who takes part can do to each other.
 
 mod backlog;
+mod batch;
 mod ground;
 mod inbox;
 mod migrations;

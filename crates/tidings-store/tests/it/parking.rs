@@ -119,7 +119,7 @@ fn at_head(key: &str, event: &ParkedEvent) -> Gate {
 
 /// Handles the first event of a key; `false`: somebody else has it.
 async fn drain_first(store: &Store, key: &str, event: &ParkedEvent) -> bool {
-    let mut work = Work::new(store.clone(), at_head(key, event));
+    let mut work = Work::alone(store.clone(), at_head(key, event), None);
     let Ok(session) = work.session().await else { return false };
     if !done(session, &lane(key), event).await.unwrap() {
         return false;
@@ -190,17 +190,17 @@ on_both! {
     async fn a_parked_key_turns_away_who_comes_later(ground: &Ground) {
         let store = &ground.store;
         store.migrate().await.unwrap();
-        let mut work = Work::new(store.clone(), Gate::NothingParked(lane("a")));
+        let mut work = Work::alone(store.clone(), Gate::NothingParked(lane("a")), None);
         work.session().await.unwrap();
         drop(work);
         Event::at(1).park(store, "a", Some(0)).await;
-        let mut work = Work::new(store.clone(), Gate::NothingParked(lane("a")));
+        let mut work = Work::alone(store.clone(), Gate::NothingParked(lane("a")), None);
         assert!(matches!(work.session().await, Err(StoreError::NotItsTurn)));
         let event = first(store, "a").await.unwrap();
         assert!(drain_first(store, "a", &event).await);
         let again = work.session().await;
         assert!(matches!(again, Err(StoreError::NotItsTurn)), "a handler that ignored the error");
-        Work::new(store.clone(), Gate::NothingParked(lane("a"))).session().await.unwrap();
+        Work::alone(store.clone(), Gate::NothingParked(lane("a")), None).session().await.unwrap();
     }
 
     async fn the_first_is_the_one_that_was_parked_first(ground: &Ground) {
@@ -295,8 +295,8 @@ async fn a_transaction_that_is_left_lying_loses_its_locks_postgres() {
     store.migrate().await.unwrap();
     Event::at(1).park(store, "a", Some(0)).await;
     let event = first(store, "a").await.unwrap();
-    let mut left = Work::new(store.clone(), at_head("a", &event));
-    left = left.idle_max(Duration::from_millis(300));
+    let idle_max = Some(Duration::from_millis(300));
+    let mut left = Work::alone(store.clone(), at_head("a", &event), idle_max);
     left.session().await.unwrap();
     assert!(fail_first(store, "a", &event, after(3, None)).await);
     assert!(left.commit().await.is_err(), "it was ended");

@@ -13,7 +13,7 @@ use crate::events::Causation;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::delivery::Delivery;
 use crate::publisher::Publisher;
-use crate::stored::{Gate, Held, Stored, Unit};
+use crate::stored::{Door, Held, Stored, Unit};
 use crate::trace::TraceContext;
 
 /// What is shared by all attempts of a service.
@@ -39,12 +39,12 @@ pub struct Context {
     pub(crate) attempt: u32,
     /// The cause of whatever this attempt publishes; made when something is published.
     pub(crate) causation: Option<Arc<Causation>>,
-    /// What has to be true when the transaction begins; with a store there is one.
+    /// How it gets its transaction; with a store there is one.
     #[cfg_attr(
         not(any(feature = "sqlite", feature = "postgres")),
         expect(dead_code, reason = "only a store reads it")
     )]
-    pub(crate) gate: Option<Gate>,
+    pub(crate) door: Option<Door>,
     /// The transaction, once an argument has asked for it.
     pub(crate) held: Option<Held>,
 }

@@ -16,7 +16,7 @@ use super::{Group, Job, Work};
 use crate::fail::{Fail, FailKind};
 use crate::handler::panic::catching;
 use crate::handler::{Attempt, Ended};
-use crate::stored::Gate;
+use crate::stored::Door;
 
 /// How far the first attempt came before the flight began.
 pub(crate) enum Stage {
@@ -40,7 +40,7 @@ pub(crate) async fn attempt(
     index: usize,
     stage: Stage,
     number: u32,
-    gate: Option<Gate>,
+    door: Option<Door>,
 ) -> (Result<Ended, Fail>, Duration) {
     let (running, slot, before) = match stage {
         Stage::Ended(result, elapsed) => return (result, elapsed),
@@ -50,7 +50,7 @@ pub(crate) async fn attempt(
                 Work::Handle(_, envelope) => envelope.clone(),
                 Work::Bury(..) => None,
             };
-            (group.attempt(index, &job.delivery, envelope, number, gate), slot, Duration::ZERO)
+            (group.attempt(index, &job.delivery, envelope, number, door), slot, Duration::ZERO)
         }
         Stage::Bury => {
             let fail = Fail::reject("a record that nobody reads has no attempts");

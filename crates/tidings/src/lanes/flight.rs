@@ -17,7 +17,8 @@ use crate::time::Timestamp;
 /// Follows one event to its end. Dropping it cancels whatever runs; nothing is reported then.
 pub(crate) async fn pursue(group: &Arc<Group>, job: &Job, stage: Stage) -> End {
     if let Some(stored) = &group.scope.stored {
-        return stored.pursue(group, job, stage).await;
+        // Its own allocation: else it would be a part of every flight, and moved with it.
+        return Box::pin(stored.pursue(group, job, stage)).await;
     }
     let index = match &job.work {
         Work::Handle(index, _) => *index,

@@ -82,6 +82,17 @@ pub(crate) const DRAINED_LANES_MAX: usize = 16;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const UNIT_IDLE_MARGIN: Duration = Duration::from_secs(5);
 
+/// Events that share one transaction on SQLite, which syncs its file once for all of them. With
+/// some hundred the sync is a small part of the time already; more would only hold the writer
+/// longer.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const SQLITE_BATCH_MAX: usize = 500;
+
+/// How long a batch takes events in, from its beginning on. SQLite's one writer, and the rows that
+/// its handlers have locked, are held for so long and for the time of the commit.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(crate) const BATCH_OPEN_MAX: Duration = Duration::from_millis(20);
+
 /// The wait before the next try of a parked event, when what its handler depends on is away.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) const DRAIN_DOWN_DELAY: Duration = Duration::from_secs(5);

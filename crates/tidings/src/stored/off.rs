@@ -14,8 +14,8 @@ pub(crate) enum Stored {}
 
 pub(crate) enum Unit {}
 
-/// What has to be true when a unit begins.
-pub(crate) enum Gate {}
+/// How an attempt gets its unit.
+pub(crate) enum Door {}
 
 /// A unit while the handler may hold it.
 pub(crate) enum Held {}

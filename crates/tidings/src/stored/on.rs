@@ -1,9 +1,10 @@
 //! The store of a service at work.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
+use tidings_store::batch::Batches;
+use tidings_store::inbox::Looks;
 use tidings_store::{Dialect, Store, StoreError};
 use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
@@ -12,23 +13,30 @@ use super::Beside;
 use crate::fail::Fail;
 use crate::outbox::{Outbox, OutboxError};
 use crate::relay::Relay;
-use crate::service::limits::UNIT_IDLE_MARGIN;
 
 mod acts;
 mod args;
 mod case;
+mod door;
 mod drain;
 mod flight;
 mod parking;
 mod settle;
 
-pub(crate) use tidings_store::Gate;
+pub(crate) use door::Door;
 
 /// The store of a service, and the outbox of what its handlers return.
 #[derive(Clone)]
 pub(crate) struct Stored {
     pub(crate) store: Store,
     pub(crate) outbox: Outbox,
+    together: Arc<OnceLock<Together>>,
+}
+
+/// What events do together, so that each costs less.
+struct Together {
+    looks: Looks,
+    batches: Batches,
 }
 
 /// The transaction of one attempt.
@@ -89,6 +97,18 @@ impl StopAsked {
 }
 
 impl Stored {
+    pub(crate) fn new(store: Store, outbox: Outbox) -> Stored {
+        Stored { store, outbox, together: Arc::default() }
+    }
+
+    /// Begun when it is first needed, on the runtime that handlers run on.
+    fn together(&self) -> &Together {
+        self.together.get_or_init(|| Together {
+            looks: Looks::start(&self.store),
+            batches: Batches::start(&self.store),
+        })
+    }
+
     /// Makes the tables, or brings them to this version. Whoever applies the migrations by himself
     /// need not let the service change tables: nothing is tried then.
     pub(crate) async fn open(&self) -> crate::Result<()> {
@@ -112,9 +132,7 @@ impl Stored {
 }
 
 impl Held {
-    /// For a handler that may take so long.
-    fn new(store: &Store, gate: Gate, timeout: Duration) -> Held {
-        let unit = Unit::new(store.clone(), gate).idle_max(timeout + UNIT_IDLE_MARGIN);
+    fn new(unit: Unit) -> Held {
         Held(Arc::new(Mutex::new(unit)))
     }
 
@@ -138,7 +156,8 @@ fn name_of(dialect: Dialect) -> &'static str {
 
 /// A database that is away, or has chosen this transaction as a victim, is no fault of the event.
 /// Any other refusal may be the handler's doing, as when it swallowed the error of a statement.
-fn failed(error: StoreError) -> Fail {
+fn failed(error: impl Into<Arc<StoreError>>) -> Fail {
+    let error = error.into();
     if error.is_retryable() { Fail::down(error) } else { Fail::retry(error) }
 }
 

@@ -2,6 +2,7 @@
 //! all.
 
 mod acts;
+mod batches;
 mod once;
 mod parking;
 mod positions;

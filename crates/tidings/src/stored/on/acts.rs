@@ -29,6 +29,7 @@ use crate::lanes::Group;
 use crate::lanes::attempt::random;
 use crate::lanes::retry::away_delay;
 use crate::link::Link;
+use crate::outbox::Rows;
 use crate::service::limits::{ACTS_AGAIN, ACTS_POLL, BROKER_CALL};
 use crate::stored::Acting;
 use crate::time::Timestamp;
@@ -151,8 +152,9 @@ impl Actor {
         let stamp = Stamp { source, now, causation: Some(&causation), trace: None };
         let answer = finished.draft().stamp(&stamp).map_err(Fail::reject)?;
         let copy = letter.as_ref().map(|copy: &Copy| &copy.record);
-        let written = self.stored.outbox.write(&mut session, vec![answer], copy).await;
-        written.map_err(refused)?;
+        let rows = Rows::of(vec![answer]).map_err(refused)?;
+        let written = self.stored.outbox.write(&mut session, &rows, copy).await;
+        written.map_err(super::failed)?;
         let consumer = format!("{}/@acts", group.scope.service);
         let (from, id) = (storable(&event.source), storable(event.id.as_str()));
         let entry = Entry {

@@ -2,7 +2,7 @@
 
 use tidings_store::{Backend, Tx};
 
-use super::{Gate, Held, name_of};
+use super::{Door, Held, name_of};
 use crate::fail::Fail;
 use crate::handler::{Context, FromEvent, Needs};
 use crate::outbox::Outbox;
@@ -20,9 +20,9 @@ impl<DB: Backend> FromEvent for Tx<DB> {
         let Some(stored) = &cx.scope.stored else {
             return Err(Fail::reject("a Tx needs a store: add `.store(..)` to the service"));
         };
-        let gate = cx.gate.clone().unwrap_or(Gate::Open);
+        let door = cx.door.clone().unwrap_or_else(Door::open);
         let timeout = cx.handler.timeout;
-        let held = cx.held.get_or_insert_with(|| Held::new(&stored.store, gate, timeout));
+        let held = cx.held.get_or_insert_with(|| Held::new(door.unit(&stored.store, timeout)));
         Tx::lend(&held.0, cause).ok_or_else(|| Fail::reject("one handler asks for two Tx"))
     }
 }

@@ -1,59 +1,90 @@
 //! One event for one handler, as the store knows it: by what it is known again, and with what it
 //! keeps its order.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
-use tidings_store::inbox::Entry;
-use tidings_store::parking::Lane;
+use tidings_store::inbox::Event;
+use tidings_store::parking::{Lane, Place};
 
 use crate::address::RecordAddress;
 use crate::cloudevents::CloudEvent;
+use crate::lanes::delivery::Delivery;
 use crate::lanes::{Group, Job, Work};
 use crate::time::Timestamp;
 
 pub(super) struct Case {
     /// By its index; none for a record that nobody can read.
     pub(super) handler: Option<usize>,
-    pub(super) source: String,
-    pub(super) id: String,
-    pub(super) time_ms: Option<i64>,
     pub(super) address: RecordAddress,
-    pub(super) lane: Lane,
+    /// As the store knows it.
+    pub(super) event: Arc<Event>,
 }
 
 impl Case {
     pub(super) fn of(group: &Group, job: &Job) -> Case {
         let (handler, envelope) = match &job.work {
-            Work::Handle(index, envelope) => (Some(*index), envelope.as_deref().cloned()),
+            Work::Handle(index, envelope) => (Some(*index), envelope.as_deref()),
             Work::Bury(index, _) => (*index, None),
         };
-        let event = envelope.or_else(|| CloudEvent::from_record(&job.delivery.record()).ok());
         let address = job.delivery.address();
-        let (source, id) = match &event {
-            Some(event) => (storable(&event.source), storable(event.id.as_str())),
-            // It can only be known by where it lies.
-            None => (String::new(), address.to_string()),
-        };
-        let key = job.delivery.key().filter(|_| event.is_some());
+        let identity = Identity::of(&job.delivery, envelope);
+        let key = job.delivery.key().filter(|_| identity.is_some());
         let lane = Lane {
             consumer: consumer(group, handler),
             topic: address.topic.clone(),
             lane: lane_of(key, &address),
         };
-        let time_ms = event.as_ref().and_then(|event| event.recorded_at());
-        let time_ms = time_ms.map(Timestamp::as_millis);
-        Case { handler, source, id, time_ms, address, lane }
+        // What nobody can read can only be known by where it lies.
+        let identity = identity.unwrap_or_else(|| Identity {
+            source: String::new(),
+            id: address.to_string(),
+            time_ms: None,
+        });
+        let place = Place { partition: address.partition.0, offset: address.offset.0 };
+        let Identity { source, id, time_ms } = identity;
+        let event = Arc::new(Event { lane, source, id, place, time_ms });
+        Case { handler, address, event }
+    }
+}
+
+/// By what an event is known again.
+struct Identity {
+    source: String,
+    id: String,
+    time_ms: Option<i64>,
+}
+
+impl Identity {
+    /// None for a record that is no event.
+    fn of(delivery: &Delivery, envelope: Option<&CloudEvent>) -> Option<Identity> {
+        match envelope {
+            Some(event) => Some(Identity::of_event(event)),
+            None => Identity::of_headers(delivery).or_else(|| {
+                CloudEvent::from_record(&delivery.record()).ok().as_ref().map(Identity::of_event)
+            }),
+        }
     }
 
-    pub(super) fn entry(&self) -> Entry<'_> {
-        Entry {
-            consumer: &self.lane.consumer,
-            source: &self.source,
-            id: &self.id,
-            topic: &self.address.topic,
-            partition: self.address.partition.0,
-            offset: self.address.offset.0,
-            time_ms: self.time_ms,
+    fn of_event(event: &CloudEvent) -> Identity {
+        Identity {
+            source: storable(&event.source),
+            id: storable(event.id.as_str()),
+            time_ms: event.recorded_at().map(Timestamp::as_millis),
         }
+    }
+
+    /// The same, without the rest of the envelope; for what is plainly an event.
+    fn of_headers(delivery: &Delivery) -> Option<Identity> {
+        delivery.plain_type()?;
+        let [source, id, recorded, time] = ["ce_source", "ce_id", "ce_recordedtime", "ce_time"]
+            .map(|name| delivery.header_text(name));
+        let time_of = |text: Option<&str>| text?.parse::<Timestamp>().ok();
+        Some(Identity {
+            source: storable(source?),
+            id: storable(id?),
+            time_ms: time_of(recorded).or_else(|| time_of(time)).map(Timestamp::as_millis),
+        })
     }
 }
 
@@ -96,6 +127,7 @@ const INDEXED_MAX_BYTES: usize = 256;
 mod tests {
     use super::*;
     use crate::address::{Offset, PartitionId};
+    use crate::cloudevents::Record;
 
     #[test]
     fn keys_have_a_lane_each_and_events_without_one_are_alone() {
@@ -120,6 +152,39 @@ mod tests {
             assert!(!lanes[..at].contains(lane), "{lane:?}");
         }
         assert_eq!(lane_of(Some(&long), &address(2)), lanes[2]);
+    }
+
+    #[test]
+    fn headers_tell_the_same_as_the_whole_envelope() {
+        let header = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned().into()));
+        let whole = vec![
+            header("ce_specversion", "1.0"),
+            header("ce_id", "7"),
+            header("ce_id", "8"),
+            header("ce_source", "/orders"),
+            header("ce_type", "com.example.a.v1"),
+        ];
+        let times = [
+            vec![],
+            vec![header("ce_time", "2026-11-27T10:00:00Z")],
+            vec![
+                header("ce_time", "2026-11-27T10:00:00Z"),
+                header("ce_recordedtime", "2026-11-27T10:00:01Z"),
+            ],
+            vec![header("ce_time", "2026-11-27T10:00:00Z"), header("ce_recordedtime", "no time")],
+        ];
+        let mut told = Vec::new();
+        for time in times {
+            let headers = [whole.clone(), time].concat();
+            let record = Record { headers, ..Record::default() };
+            let event = CloudEvent::from_record(&record).unwrap();
+            let event = Identity::of_event(&event);
+            let headers = Identity::of_headers(&Delivery::of(&record)).unwrap();
+            assert_eq!((&headers.source, &headers.id), (&event.source, &event.id));
+            assert_eq!(headers.time_ms, event.time_ms);
+            told.push(headers.time_ms.map(|ms| ms % 60_000));
+        }
+        assert_eq!(told, [None, Some(0), Some(1_000), Some(0)]);
     }
 
     #[test]

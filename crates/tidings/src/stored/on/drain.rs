@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::case::consumer;
 use super::parking::{Copy, letters_of, record_of};
-use super::settle::{Settled, Turn};
+use super::settle::{Head, Settled};
 use super::{Companion, StopAsked, Stored};
 use crate::cloudevents::Record;
 use crate::dead_letter::LetterState;
@@ -265,13 +265,13 @@ impl Drains {
         let name = group.router.handlers[index].name;
         let done = Copy::over(group, Some(name), lane, event, LetterState::Done);
         let letter = done.map(|copy| copy.record);
-        let turn = Turn::Parked { lane, event, letter };
+        let head = Head { lane, event, letter };
         let slot = Arc::clone(&group.slots).acquire_owned().await.ok();
         let number = event.attempts + 1;
         let (result, elapsed) =
-            attempt(group, &job, index, Stage::Begin(slot), number, Some(turn.gate())).await;
+            attempt(group, &job, index, Stage::Begin(slot), number, Some(head.door())).await;
         let settled = match result {
-            Ok(ended) => self.stored.settle(group, ended, &turn).await,
+            Ok(ended) => self.stored.settle_parked(group, ended, &head).await,
             Err(fail) => Err(fail),
         };
         match settled {
@@ -279,7 +279,7 @@ impl Drains {
                 group.meters.done(index, elapsed);
                 Ok(Turned::GoOn)
             }
-            Ok(Settled::Elsewhere | Settled::NotNow) => Ok(Turned::GoOn),
+            Ok(Settled::Elsewhere | Settled::NotNow | Settled::Undone { .. }) => Ok(Turned::GoOn),
             Err(fail) => self.again(lane, event, record, Some(index), &fail).await,
         }
     }

@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings_store::inbox::{self, Standing};
+use tidings_store::inbox::Standing;
 use tidings_store::parking::Parked;
 
+use super::Door;
 use super::Stored;
 use super::case::Case;
-use super::settle::{Settled, Turn};
+use super::settle::Settled;
 use crate::fail::{Fail, FailKind};
 use crate::lanes::attempt::{Stage, attempt, is_worth_a_line, random, wait_for_turn};
 use crate::lanes::retry::away_delay;
@@ -26,11 +27,19 @@ enum Next {
     Park(Arc<Fail>, Option<Duration>),
 }
 
+/// What an event has been through.
+#[derive(Default)]
+struct Course {
+    tries: Tries,
+    /// It goes on in transactions of its own.
+    alone: bool,
+}
+
 impl Stored {
     /// Follows one event to its end. Dropping it cancels whatever runs; nothing is reported then.
     pub(crate) async fn pursue(&self, group: &Arc<Group>, job: &Job, stage: Stage) -> End {
         let case = Case::of(group, job);
-        let mut tries = Tries::default();
+        let mut course = Course::default();
         let mut stage = stage;
         loop {
             match self.standing(group, &case).await {
@@ -39,16 +48,17 @@ impl Stored {
                     group.meters.duplicate();
                     return End::Finished;
                 }
-                Standing::Behind => match self.park_behind(group, job, &case).await {
+                Standing::Behind => match Box::pin(self.park_behind(group, job, &case)).await {
                     Parked::NotParked => continue,
                     _ => return End::Finished,
                 },
             }
-            let delay = match self.once(group, job, &case, stage, &mut tries).await {
+            let delay = match self.once(group, job, &case, stage, &mut course).await {
                 Next::End => return End::Finished,
                 Next::Again(delay) => delay,
                 Next::Park(fail, due) => {
-                    self.park(group, job, &case, &fail, &tries, due).await;
+                    // What happens rarely is not to make the usual way longer.
+                    Box::pin(self.park(group, job, &case, &fail, &course.tries, due)).await;
                     return End::Finished;
                 }
             };
@@ -66,17 +76,20 @@ impl Stored {
         job: &Job,
         case: &Case,
         stage: Stage,
-        tries: &mut Tries,
+        course: &mut Course,
     ) -> Next {
         let index = match &job.work {
             Work::Handle(index, _) => *index,
             Work::Bury(_, fail) => return Next::Park(Arc::clone(fail), None),
         };
-        let turn = Turn::Fresh(case);
-        let number = tries.begun + 1;
-        let (result, elapsed) = attempt(group, job, index, stage, number, Some(turn.gate())).await;
+        let handler = &group.router.handlers[index];
+        let door = Door::fresh(self, handler, &case.event.lane, course.alone);
+        let number = course.tries.begun + 1;
+        let (result, elapsed) = attempt(group, job, index, stage, number, Some(door.clone())).await;
         let settled = match result {
-            Ok(ended) => self.settle(group, ended, &turn).await,
+            Ok(ended) => self.settle(group, handler, ended, case, door).await,
+            // The transaction that it failed in may have been spoilt before it came.
+            Err(_) if door.had_company() => Ok(Settled::Undone { alone: true }),
             Err(fail) => Err(fail),
         };
         let fail = match settled {
@@ -89,11 +102,15 @@ impl Stored {
                 return Next::End;
             }
             Ok(Settled::NotNow) => return Next::Again(Duration::ZERO),
+            Ok(Settled::Undone { alone }) => {
+                course.alone |= alone;
+                return Next::Again(Duration::ZERO);
+            }
             Err(fail) => fail,
         };
-        tries.begun += 1;
-        let handler = Some(group.router.handlers[index].name);
-        let delay = tries.after(group, &case.address, handler, &fail);
+        course.alone |= fail.kind() == FailKind::Down;
+        course.tries.begun += 1;
+        let delay = course.tries.after(group, &case.address, Some(handler.name), &fail);
         match (fail.kind(), delay) {
             (FailKind::Down, Some(delay)) | (_, Some(delay @ Duration::ZERO)) => {
                 group.meters.retried(index, fail.kind());
@@ -112,7 +129,7 @@ impl Stored {
     async fn standing(&self, group: &Group, case: &Case) -> Standing {
         let mut away = Away::default();
         loop {
-            match inbox::look(&self.store, &case.entry(), &case.lane).await {
+            match self.together().looks.look(&case.event).await {
                 Ok(standing) => return standing,
                 Err(error) => away.wait(group, case, "the inbox cannot be asked", &error).await,
             }
@@ -137,7 +154,7 @@ impl Away {
         let delay = away_delay(self.tries, random());
         if is_worth_a_line(self.tries, delay) {
             tracing::error!(
-                consumer = case.lane.consumer, address = %case.address, %error,
+                consumer = case.event.lane.consumer, address = %case.address, %error,
                 "{what}; next try in {} ms", delay.as_millis(),
             );
         }

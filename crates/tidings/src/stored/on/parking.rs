@@ -42,7 +42,7 @@ impl Stored {
             last_failed_ms: tries.last_failed_at.unwrap_or(now).as_millis(),
             due_in: due,
         };
-        let copy = Copy::of(group, handler, job.delivery.record(), &case.id, &why, &attempts);
+        let copy = Copy::of(group, handler, job.delivery.record(), &case.event.id, &why, &attempts);
         group.outlet.ensure(&copy.record.topic).await;
         let failure = Failure::from(why);
         let mut away = Away::default();
@@ -92,7 +92,7 @@ impl Stored {
             headers: &record.headers,
             timestamp_ms: record.timestamp_ms,
         };
-        let (entry, lane) = (case.entry(), &case.lane);
+        let (entry, lane) = (case.event.entry(), &case.event.lane);
         let mut session = self.store.begin().await?;
         let parked = match failed {
             None => parking::park_behind(&mut session, &entry, lane, &parcel).await?,
