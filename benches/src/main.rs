@@ -66,6 +66,8 @@ enum Command {
     Read(service::read::Arguments),
     /// Handle that topic by a service
     Handle(service::handle::Arguments),
+    /// Handle that topic by a service with a store, or by a loop by hand
+    HandleStored(service::stored::Arguments),
     /// Publish by the library or by rdkafka's own producers
     Publish(service::publish::Arguments),
     /// Commit business rows with and without an event beside them
@@ -95,6 +97,7 @@ fn main() -> ExitCode {
         Command::Fill(arguments) => service::fill::run(&load.bootstrap, arguments),
         Command::Read(arguments) => service::read::run(&load.bootstrap, arguments),
         Command::Handle(arguments) => service::handle::run(&load.bootstrap, arguments),
+        Command::HandleStored(arguments) => service::stored::run(&load.bootstrap, arguments),
         Command::Publish(arguments) => service::publish::run(&load.bootstrap, arguments),
         Command::OutboxWrite(arguments) => outbox::write::run(arguments),
         Command::OutboxDrain(arguments) => outbox::drain::run(&load.bootstrap, arguments),

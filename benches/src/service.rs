@@ -17,6 +17,7 @@ pub(crate) mod handle;
 pub(crate) mod keyed;
 pub(crate) mod publish;
 pub(crate) mod read;
+pub(crate) mod stored;
 
 /// An event as services have them: some texts, a number, some 250 bytes of JSON.
 #[derive(Event, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ mod produce;
 mod round_trip;
 mod shop;
 mod side;
+mod stored;
 mod syscalls;
 
 use std::fs;
@@ -67,6 +68,7 @@ const ROWS: &[Row] = &[
     Row { name: "B10", what: "an outbox drained", run: outbox::drain },
     Row { name: "B11", what: "from commit to consumer", run: outbox::latency },
     Row { name: "B12", what: "the library beside a bare client", run: framework::run },
+    Row { name: "B12-store", what: "a service with a store", run: stored::run },
     Row { name: "B13", what: "keyed parallelism", run: keyed::run },
     Row { name: "B17", what: "footprint", run: footprint::run },
     Row { name: "counters", what: "calls, allocations, instructions", run: counters::run },
