@@ -27,6 +27,7 @@ compile_error!("a store needs a database: enable the feature `sqlite`, `postgres
 pub mod backlog;
 pub mod batch;
 mod connection;
+mod crash;
 mod error;
 mod headers;
 pub mod inbox;

@@ -16,6 +16,10 @@ macro_rules! statements {
             $(pub(crate) $name: &'static str,)+
         }
 
+        #[cfg(feature = "crash-points")]
+        const NAMES: &[(&str, fn(&Statements) -> &'static str)] =
+            &[$((stringify!($name), |all| all.$name),)+];
+
         static SQLITE: Statements = Statements {
             $($name: include_str!(concat!("sql/sqlite/", stringify!($name), ".sql")),)+
         };
@@ -42,6 +46,14 @@ statements! {
 }
 
 impl Statements {
+    /// The file of a statement of ours.
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn name_of(sql: &str) -> Option<&'static str> {
+        let is_it = |all: &Statements, of: fn(&Statements) -> &'static str| of(all) == sql;
+        let found = NAMES.iter().find(|(_, of)| is_it(&SQLITE, *of) || is_it(&POSTGRES, *of));
+        found.map(|(name, _)| *name)
+    }
+
     pub(crate) fn of(dialect: Dialect) -> &'static Statements {
         match dialect {
             Dialect::Sqlite => &SQLITE,

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::Migration;
 use crate::connection::{Connection, Row, Transactional, Value, sealed};
+use crate::crash::{Side, commits};
 use crate::error::StoreError;
 use crate::migrations;
 use crate::statements::Dialect;
@@ -34,6 +35,8 @@ enum Pool {
 /// happened.
 pub struct Session {
     transaction: Transaction,
+    /// The last statement, by which a commit is known.
+    last: &'static str,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -153,7 +156,7 @@ impl Store {
                 // At once: a transaction that reads first and writes later fails when another one
                 // has written in between.
                 let begun = pool.begin_with("BEGIN IMMEDIATE").await.map_err(wrong)?;
-                Session { transaction: Transaction::Sqlite(begun), _turn: Some(turn) }
+                Session { transaction: Transaction::Sqlite(begun), last: "", _turn: Some(turn) }
             }
             #[cfg(feature = "postgres")]
             Pool::Postgres(pool) => {
@@ -168,7 +171,7 @@ impl Store {
                     }
                 };
                 let begun = begun.map_err(wrong)?;
-                Session { transaction: Transaction::Postgres(begun), _turn: None }
+                Session { transaction: Transaction::Postgres(begun), last: "", _turn: None }
             }
         })
     }
@@ -233,13 +236,17 @@ impl Session {
 
     /// Makes it true.
     pub async fn commit(self) -> Result<(), StoreError> {
+        let last = self.last;
+        commits(Side::Before, last);
         let committed = match self.transaction {
             #[cfg(feature = "sqlite")]
             Transaction::Sqlite(transaction) => transaction.commit().await,
             #[cfg(feature = "postgres")]
             Transaction::Postgres(transaction) => transaction.commit().await,
         };
-        committed.map_err(StoreError::of("commit"))
+        committed.map_err(StoreError::of("commit"))?;
+        commits(Side::After, last);
+        Ok(())
     }
 }
 
@@ -279,6 +286,7 @@ impl Connection for Session {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<u64, sqlx::Error> {
+        self.last = sql;
         delegate!(self, connection => connection.execute(sql, values).await)
     }
 
@@ -287,6 +295,7 @@ impl Connection for Session {
         sql: &'static str,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, sqlx::Error> {
+        self.last = sql;
         delegate!(self, connection => connection.rows(sql, values).await)
     }
 

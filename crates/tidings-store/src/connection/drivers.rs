@@ -2,6 +2,7 @@
 //! are too wide to be generic over.
 
 use super::{Connection, Row, Transactional, Value, sealed};
+use crate::crash::{Side, reached};
 use crate::statements::Dialect;
 
 macro_rules! driver {
@@ -18,7 +19,10 @@ macro_rules! driver {
                 sql: &'static str,
                 values: &[Value<'_>],
             ) -> Result<u64, sqlx::Error> {
-                Ok(bound(sql, values).execute(self).await?.rows_affected())
+                reached(Side::Before, sql);
+                let done = bound(sql, values).execute(self).await?;
+                reached(Side::After, sql);
+                Ok(done.rows_affected())
             }
 
             async fn rows(
@@ -26,7 +30,9 @@ macro_rules! driver {
                 sql: &'static str,
                 values: &[Value<'_>],
             ) -> Result<Vec<Row>, sqlx::Error> {
+                reached(Side::Before, sql);
                 let rows = bound(sql, values).fetch_all(self).await?;
+                reached(Side::After, sql);
                 Ok(rows.into_iter().map(Row::$name).collect())
             }
 

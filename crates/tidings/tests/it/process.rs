@@ -30,13 +30,29 @@ pub struct Process(Child);
 impl Process {
     /// Runs the test of this path.
     pub fn start(part: &str, broker: &Broker, ground: &Ground) -> Process {
+        Process::start_with(part, broker, ground, &[])
+    }
+
+    /// With more in its environment.
+    pub fn start_with(
+        part: &str,
+        broker: &Broker,
+        ground: &Ground,
+        env: &[(&str, String)],
+    ) -> Process {
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", part])
             .env(BOOTSTRAP, broker.bootstrap())
             .env(PLACE, &ground.place)
+            .envs(env.iter().cloned())
             .stdout(Stdio::null())
             .spawn();
         Process(process.unwrap())
+    }
+
+    /// By itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
     }
 
     pub fn signal(&self, name: &str) {

@@ -3,6 +3,7 @@
 
 mod acts;
 mod batches;
+mod crash_points;
 mod once;
 mod parking;
 mod positions;

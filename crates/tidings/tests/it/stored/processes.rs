@@ -30,7 +30,12 @@ async fn ledger_in_a_process_of_its_own() {
 }
 
 fn start_ledger(broker: &Broker, ground: &Ground) -> Process {
-    Process::start("stored::processes::ledger_in_a_process_of_its_own", broker, ground)
+    start_ledger_with(broker, ground, &[])
+}
+
+/// With more in its environment.
+pub fn start_ledger_with(broker: &Broker, ground: &Ground, env: &[(&str, String)]) -> Process {
+    Process::start_with("stored::processes::ledger_in_a_process_of_its_own", broker, ground, env)
 }
 
 async fn until_rows(store: &Store, wanted: i64) {
