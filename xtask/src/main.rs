@@ -59,9 +59,11 @@ usage: cargo xtask COMMAND
   crash [--release] [--mib N]
             kill -9 of `tidings broker` under load with 1 GiB of data: time until it serves
             again, nothing lost, doubled or reordered, `broker check` agrees
-  shop-kills [--kafka] [--kills N] [--broker-kills N] [--rate N] [--seed N] [--release]
+  shop-kills [--kafka] [--store sqlite|postgres|none] [--kills N] [--broker-kills N] [--rate N]
+            [--seed N] [--release]
             kill -9 of the shop's services (60) and of the broker (12; Apache Kafka 3) while
-            orders are on their way: every order final, sums true, `broker check` clean
+            orders are on their way: every order final, sums true, `broker check` clean, no effect
+            twice unless --store is none; --store postgres: on a PostgreSQL of its own
   storm [--kafka] [--protocol eager|cooperative|static]... [--seconds N] [--seed N] [--release]
             20 members of a group join, leave and die over 24 partitions; their histories are
             judged: nothing lost, no commit by the wrong owner, order per key, settled soon after

@@ -1,6 +1,7 @@
 //! The shop under kill -9: its services are killed while orders are on their way, several at once
 //! among them, and so is the broker, which comes back on its port with its data. At the end every
-//! order must be final, the sums of five databases true, and the broker's files whole.
+//! order must be final, the sums of five databases true, and the broker's files whole; with a store
+//! no effect may be there twice.
 //!
 //! When and whom is drawn from a seed; how far each process had come at that moment is not, so a
 //! seed repeats the blows and not their effects.
@@ -16,6 +17,7 @@ use self::audit::Row;
 use self::blows::{Blow, Blows};
 use self::ground::Ground;
 use self::shop::Shop;
+use crate::postgres::Postgres;
 use crate::{Outcome, tidings};
 
 /// Every service that is down comes back within ten seconds, and one blow needs one of them.
@@ -27,10 +29,19 @@ const END_LIMIT: Duration = Duration::from_secs(180);
 #[derive(Debug, Clone)]
 struct Plan {
     kafka: bool,
+    store: Store,
     kills: usize,
     broker_kills: usize,
     rate: u64,
     seed: u64,
+}
+
+/// What the shop's services handle with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Store {
+    Sqlite,
+    Postgres,
+    None,
 }
 
 /// `cargo xtask shop-kills`.
@@ -38,9 +49,16 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     let (plan, release) = parse(words)?;
     let binary = tidings::build(release)?;
     let dir = tidings::fresh_dir(if plan.kafka { "shop-kills-kafka" } else { "shop-kills" })?;
+    let postgres = match plan.store {
+        Store::Postgres => Some(Postgres::start()?),
+        Store::Sqlite | Store::None => None,
+    };
     let mut ground = Ground::start(&binary, &dir, plan.kafka)?;
     let orders = plan.orders();
-    let mut shop = Shop::open(&binary, &dir, ground.bootstrap(), plan.rate, orders)?;
+    let url = postgres.as_ref().map(Postgres::url);
+    let store = url.as_deref().unwrap_or(plan.store.word());
+    let bootstrap = ground.bootstrap();
+    let mut shop = Shop::open(&binary, &dir, bootstrap, (plan.rate, orders), store)?;
 
     let began = Instant::now();
     let struck = strike(&plan, &mut ground, &mut shop);
@@ -51,10 +69,12 @@ pub(crate) fn command(words: &[String]) -> Outcome {
     let (struck, end) = ended.map_err(|error| format!("{error} ({})", plan.again()))?;
     let mut rows = audit::rows(&binary, ground.bootstrap(), &plan, &struck, &end)?;
     rows.push(ground.end(&binary)?);
+    postgres.map_or(Ok(()), Postgres::stop)?;
     rows.push(Row::told("wall time", format!("{:.0} s", began.elapsed().as_secs_f64())));
 
     let broker = if plan.kafka { "Apache Kafka" } else { "`tidings broker --data`" };
-    println!("the shop under kill -9 on {broker}, {orders} orders at {}/s", plan.rate);
+    let (store, rate) = (plan.store.word(), plan.rate);
+    println!("the shop under kill -9 on {broker}, store {store}, {orders} orders at {rate}/s");
     rows.iter().for_each(Row::print);
     println!("  {:<44}{}", "seed", plan.seed);
     println!("  again: {}", plan.again());
@@ -119,32 +139,49 @@ impl Plan {
 
     /// How to see it again.
     fn again(&self) -> String {
-        let Self { kills, broker_kills, rate, seed, kafka } = self;
+        let Self { kills, broker_kills, rate, seed, kafka, store } = self;
         let kafka = if *kafka { " --kafka" } else { "" };
+        let store = store.word();
         format!(
-            "cargo xtask shop-kills{kafka} --kills {kills} --broker-kills {broker_kills} \
-             --rate {rate} --seed {seed}"
+            "cargo xtask shop-kills{kafka} --store {store} --kills {kills} \
+             --broker-kills {broker_kills} --rate {rate} --seed {seed}"
         )
+    }
+}
+
+impl Store {
+    fn of(word: &str) -> Outcome<Self> {
+        let known = [Self::Sqlite, Self::Postgres, Self::None];
+        let found = known.into_iter().find(|store| store.word() == word);
+        Ok(found.ok_or_else(|| format!("--store is sqlite, postgres or none, not {word}"))?)
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::None => "none",
+        }
     }
 }
 
 fn parse(words: &[String]) -> Outcome<(Plan, bool)> {
     let now = std::time::UNIX_EPOCH.elapsed()?;
     let seed = u64::from(now.subsec_nanos()) % 1_000_000;
-    let mut plan = Plan { kafka: false, kills: 60, broker_kills: 0, rate: 150, seed };
+    let store = Store::Sqlite;
+    let mut plan = Plan { kafka: false, store, kills: 60, broker_kills: 0, rate: 150, seed };
     let (mut broker_kills, mut release) = (None, false);
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut number = || -> Outcome<u64> {
-            Ok(words.next().ok_or(format!("{word} needs a number"))?.parse::<u64>()?)
-        };
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
         match word.as_str() {
             "--kafka" => plan.kafka = true,
             "--release" => release = true,
-            "--kills" => plan.kills = number()? as usize,
-            "--broker-kills" => broker_kills = Some(number()? as usize),
-            "--rate" => plan.rate = number()?.max(1),
-            "--seed" => plan.seed = number()?,
+            "--store" => plan.store = Store::of(value()?)?,
+            "--kills" => plan.kills = value()?.parse()?,
+            "--broker-kills" => broker_kills = Some(value()?.parse()?),
+            "--rate" => plan.rate = value()?.parse::<u64>()?.max(1),
+            "--seed" => plan.seed = value()?.parse()?,
             other => return Err(format!("`shop-kills` does not know {other}").into()),
         }
     }

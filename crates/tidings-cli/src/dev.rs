@@ -41,6 +41,10 @@ pub struct DevArgs {
     /// How many orders are placed in all [default: the whole sample]
     #[arg(long, value_name = "N", requires = "demo")]
     orders: Option<u32>,
+    /// What keeps effects and events together: `sqlite`, `postgres://USER:PASSWORD@HOST/NAME`, or
+    /// `none`, where effects may be made twice
+    #[arg(long, value_name = "STORE", requires = "demo", default_value_t)]
+    store: shop::StoreKind,
     /// Run without a terminal and end when every order is in a final state, with one line of JSON
     #[arg(long, requires = "demo")]
     exit: bool,

@@ -23,6 +23,8 @@ use crate::failure::Failure;
 use crate::output::Screen;
 
 pub use self::identity::{Identity, Place, origin};
+pub use self::index::Index;
+pub use self::letter::Letter;
 pub use self::topics::looks_like_dead_letters;
 
 /// The commands on dead letters.

@@ -1,64 +1,79 @@
-//! A service's own database: one SQLite file that nobody else writes, with one task that owns the
-//! connection and puts whatever waits into one transaction.
+//! A service's own database, which nobody else writes, and the two ways in which effects get into
+//! it. With a store each event has a transaction of the store's: its rows, the events that come of
+//! it and the mark that it was handled commit together, so each effect is there once. Without one
+//! the statements of handlers that run at the same time share a transaction, and an event that is
+//! handled again has its effect again.
 //!
-//! Every commit costs one sync of the disk, whatever it holds. Handlers of different keys run at
-//! the same time, so while one transaction is being synced the statements of the others gather,
-//! and the next transaction takes them all: hundreds of commits per second become thousands of
-//! events.
-//! `synchronous=FULL` therefore stays on; with `NORMAL` a power cut could take back rows whose
-//! events are already marked as finished in Kafka, and nobody would ever handle those again.
+//! `synchronous=FULL` stays on; with `NORMAL` a power cut could take back rows whose events are
+//! already marked as finished in Kafka, and nobody would ever handle those again.
 
-use std::path::{Path, PathBuf};
-use std::pin::Pin;
+pub(crate) mod audit;
+mod page;
+mod statement;
+mod transaction;
+mod writer;
 
-use sqlx::query::QueryAs;
+use std::path::Path;
+use std::str::FromStr;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Connection, FromRow, Sqlite};
-use tidings::Meta;
-use tokio::sync::{mpsc, oneshot};
+use sqlx::{AssertSqlSafe, Connection};
+use tidings::{Service, Store, StoreError};
 
-use crate::limits::{STATEMENTS_PER_TRANSACTION, STATEMENTS_WAITING};
+pub(crate) use self::page::Page;
+pub(crate) use self::statement::{Row, Statement, Value};
+use self::writer::Writer;
+use crate::limits::{CONNECTIONS, DATABASE_BUSY};
+use crate::store::Database;
 
-/// One statement with its arguments, ready to be run by the writer.
-pub type Statement<Row> = QueryAs<'static, Sqlite, Row, SqliteArguments>;
-
-/// A statement that appends an effect of the event that `meta` describes: its first three arguments
-/// are the event's source, its id and the attempt.
-pub(crate) fn effect<Row>(insert: &'static str, meta: &Meta) -> Statement<Row>
-where
-    Row: for<'r> FromRow<'r, SqliteRow>,
-{
-    sqlx::query_as(insert).bind(meta.source.clone()).bind(meta.id.to_string()).bind(meta.attempt)
+/// A handle on a service's database; clones share its connections.
+#[derive(Clone, Debug)]
+pub(crate) struct Book {
+    way: Way,
 }
 
-/// A handle on a service's database. Clones share the one writer; the file is closed when the last
-/// of them is gone.
 #[derive(Clone, Debug)]
-pub struct Book {
-    writer: mpsc::Sender<Job>,
+enum Way {
+    Shared(Writer),
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// The tables of a service, as statements that can all be repeated (`create … if not exists`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schema {
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
 }
 
 /// Why a statement has had no effect. A repeat may help, so a handler returns it with `?`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BookError {
-    /// The file cannot be opened or is no database of this service.
-    #[error("open the database {}: {source}", path.display())]
+    /// The database cannot be opened or is none of this service.
+    #[error("open the database {place}: {source}")]
     Open {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
+        /// The file, or the schema.
+        place: String,
+        /// What the database said.
         source: sqlx::Error,
     },
+    /// The store's tables cannot be made.
+    #[error("make the store's tables in the service's database: {0}")]
+    Store(#[from] StoreError),
     /// The statement failed.
     #[error("run a statement on the service's database: {0}")]
     Statement(sqlx::Error),
     /// The statement ran, but the transaction that it stood in is lost.
     #[error("commit to the service's database: {0}")]
     Commit(String),
+    /// An event could not be written into the transaction.
+    #[error("write an event into the service's database: {0}")]
+    Outbox(#[from] tidings::OutboxError),
     /// The statement ran and should have returned a row, but returned none.
     #[error("a statement on the service's database returned no row")]
     NoRow,
@@ -68,122 +83,121 @@ pub enum BookError {
 }
 
 impl Book {
-    /// Opens or creates the file and brings it to `schema`, whose statements must all be repeatable
-    /// (`create … if not exists`).
+    /// Opens or creates the database and brings it to `schema`.
     ///
     /// # Errors
-    /// When the file cannot be opened, or the schema does not apply to it.
-    pub async fn open(path: &Path, schema: &'static str) -> Result<Book, BookError> {
-        let open = |source| BookError::Open { path: path.to_owned(), source };
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(|error| open(error.into()))?;
+    /// When it cannot be opened, or the schema does not apply to it.
+    pub(crate) async fn open(
+        database: &Database,
+        schema: Schema,
+        with_store: bool,
+    ) -> Result<Book, BookError> {
+        let way = match database {
+            Database::File(path) if with_store => open_pool(path, schema).await.map(Way::Sqlite),
+            Database::File(path) => open_shared(path, schema).await.map(Way::Shared),
+            Database::Schema { url, name } => {
+                open_schema(url, name, schema).await.map(Way::Postgres)
+            }
+        };
+        let open = |source| BookError::Open { place: database.to_string(), source };
+        let book = Book { way: way.map_err(open)? };
+        // Before the service runs: orders are sold from its first moment on.
+        if let Some(store) = book.store() {
+            store.migrate().await?;
         }
-        let mut connection = SqliteConnection::connect_with(&options).await.map_err(open)?;
-        sqlx::raw_sql(schema).execute(&mut connection).await.map_err(open)?;
-        let (writer, jobs) = mpsc::channel(STATEMENTS_WAITING);
-        tokio::spawn(write(connection, jobs));
-        Ok(Book { writer })
+        Ok(book)
     }
 
-    /// Runs `statement` and returns its rows once they are on disk.
-    ///
-    /// Cancelling the future does not undo the statement: it may or may not have run, as after a
-    /// kill, and the repeat of the event is what settles it.
+    /// Lets a service handle with a store on these connections, unless it shall have none.
+    pub(crate) fn keep(&self, service: Service) -> Service {
+        match self.store() {
+            Some(store) => service.store(store),
+            None => service,
+        }
+    }
+
+    fn store(&self) -> Option<Store> {
+        match &self.way {
+            Way::Shared(_) => None,
+            Way::Sqlite(pool) => Some(Store::from(pool.clone())),
+            Way::Postgres(pool) => Some(Store::from(pool.clone())),
+        }
+    }
+
+    /// Runs a statement that belongs to no event, and returns its rows once they are on disk.
     ///
     /// # Errors
-    /// When the statement fails, which leaves the others of its transaction alone, or when the
-    /// transaction cannot be committed.
-    pub async fn run<Row>(&self, statement: Statement<Row>) -> Result<Vec<Row>, BookError>
-    where
-        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            Box::pin(async move {
-                let outcome = statement.fetch_all(connection).await;
-                let settle: Settle = Box::new(move |committed| {
-                    let answered = match (outcome, committed) {
-                        (Ok(rows), Ok(())) => Ok(rows),
-                        (Err(error), _) => Err(BookError::Statement(error)),
-                        (Ok(_), Err(error)) => Err(BookError::Commit(error.to_string())),
-                    };
-                    // Nobody listens when the handler was cancelled meanwhile.
-                    let _ = answer.send(answered);
-                });
-                settle
-            })
-        });
-        self.writer.send(job).await.map_err(|_| BookError::Closed)?;
-        answered.await.map_err(|_| BookError::Closed)?
+    /// When it fails.
+    pub(crate) async fn run<R: Row>(&self, statement: Statement) -> Result<Vec<R>, BookError> {
+        let rows = match &self.way {
+            Way::Shared(writer) => return writer.run(statement).await,
+            Way::Sqlite(pool) => match pool.acquire().await {
+                Ok(mut connection) => statement.on_sqlite(&mut connection).await,
+                Err(error) => Err(error),
+            },
+            Way::Postgres(pool) => match pool.acquire().await {
+                Ok(mut connection) => statement.on_postgres(&mut connection).await,
+                Err(error) => Err(error),
+            },
+        };
+        rows.map_err(BookError::Statement)
     }
 
     /// As [`run`](Book::run), for a statement that always returns a row.
     ///
     /// # Errors
     /// As [`run`](Book::run), and when there was none.
-    pub async fn append<Row>(&self, statement: Statement<Row>) -> Result<Row, BookError>
-    where
-        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static,
-    {
-        self.run_one(statement).await?.ok_or(BookError::NoRow)
-    }
-
-    /// As [`run`](Book::run), for a statement that returns one row or none.
-    ///
-    /// # Errors
-    /// As [`run`](Book::run).
-    pub async fn run_one<Row>(&self, statement: Statement<Row>) -> Result<Option<Row>, BookError>
-    where
-        Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static,
-    {
-        Ok(self.run(statement).await?.pop())
+    pub(crate) async fn append<R: Row>(&self, statement: Statement) -> Result<R, BookError> {
+        self.run(statement).await?.pop().ok_or(BookError::NoRow)
     }
 }
 
-/// Runs a statement inside the open transaction and returns what to do when that is settled.
-type Job = Box<
-    dyn for<'c> FnOnce(
-            &'c mut SqliteConnection,
-        ) -> Pin<Box<dyn Future<Output = Settle> + Send + 'c>>
-        + Send,
->;
-
-/// Answers the one who asked.
-type Settle = Box<dyn FnOnce(Result<(), &sqlx::Error>) + Send>;
-
-/// Takes what waits, at most [`STATEMENTS_PER_TRANSACTION`], runs it in one transaction, commits,
-/// answers; until every [`Book`] is gone.
-async fn write(mut connection: SqliteConnection, mut jobs: mpsc::Receiver<Job>) {
-    let mut waiting = Vec::with_capacity(STATEMENTS_PER_TRANSACTION);
-    while jobs.recv_many(&mut waiting, STATEMENTS_PER_TRANSACTION).await > 0 {
-        let mut settles = Vec::with_capacity(waiting.len());
-        let committed = commit_together(&mut connection, &mut waiting, &mut settles).await;
-        for settle in settles {
-            settle(committed.as_ref().copied());
-        }
-        // Jobs that never ran, because the transaction did not open, answer by being dropped.
-        waiting.clear();
-    }
-    if let Err(error) = connection.close().await {
-        tracing::warn!(%error, "closing the database");
-    }
+/// What every connection to a service's file does.
+fn file(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(DATABASE_BUSY)
 }
 
-async fn commit_together(
-    connection: &mut SqliteConnection,
-    jobs: &mut Vec<Job>,
-    settles: &mut Vec<Settle>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("begin immediate").await?;
-    for job in jobs.drain(..) {
-        settles.push(job(&mut transaction).await);
+async fn open_file(path: &Path, schema: Schema) -> Result<SqliteConnection, sqlx::Error> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
     }
-    transaction.commit().await
+    let mut connection = SqliteConnection::connect_with(&file(path)).await?;
+    sqlx::raw_sql(schema.sqlite).execute(&mut connection).await?;
+    Ok(connection)
+}
+
+async fn open_shared(path: &Path, schema: Schema) -> Result<Writer, sqlx::Error> {
+    Ok(Writer::start(open_file(path, schema).await?))
+}
+
+async fn open_pool(path: &Path, schema: Schema) -> Result<SqlitePool, sqlx::Error> {
+    open_file(path, schema).await?.close().await?;
+    SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(file(path)).await
+}
+
+async fn open_schema(url: &str, name: &str, schema: Schema) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?;
+    let mut connection = PgConnection::connect_with(&options).await?;
+    // Under a lock: what a killed process began may still be under way on the server, and "if not
+    // exists" does not wait for it. The name is one of the shop's own.
+    let create = AssertSqlSafe(format!(
+        "begin;
+         select pg_advisory_xact_lock(hashtext('{name}'));
+         create schema if not exists {name};
+         set local search_path = {name};
+         {}
+         commit;",
+        schema.postgres
+    ));
+    sqlx::raw_sql(create).execute(&mut connection).await?;
+    connection.close().await?;
+    let options = options.options([("search_path", name)]);
+    PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await
 }
 
 #[cfg(test)]

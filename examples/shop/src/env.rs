@@ -3,24 +3,28 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::limits::RATE_LIMIT_PER_SECOND;
+use crate::store::{Database, StoreKind};
 use crate::{Error, purchases};
 
 const BOOTSTRAP: &str = "TIDINGS_BOOTSTRAP";
 const DATA_DIR: &str = "SHOP_DATA_DIR";
 const RATE: &str = "SHOP_RATE";
 const ORDERS: &str = "SHOP_ORDERS";
+const STORE: &str = "SHOP_STORE";
 
 /// Where the shop runs and how much it sells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Env {
     /// `HOST:PORT` of the Kafka broker.
     pub bootstrap: String,
-    /// The directory with one SQLite file per service.
+    /// The directory with one SQLite file per service, unless they are on PostgreSQL.
     pub data_dir: PathBuf,
+    /// Whether the services handle with a store, and where it is.
+    pub store: StoreKind,
     /// How fast orders are placed.
     pub rate: Rate,
     /// How many orders are placed in all, `None` for the whole sample once. More than the sample
@@ -29,11 +33,12 @@ pub struct Env {
 }
 
 impl Env {
-    /// The default pace, and the whole sample.
+    /// A store on SQLite, the default pace, and the whole sample.
     pub fn new(bootstrap: impl Into<String>, data_dir: impl Into<PathBuf>) -> Env {
         Env {
             bootstrap: bootstrap.into(),
             data_dir: data_dir.into(),
+            store: StoreKind::default(),
             rate: Rate::default(),
             orders: None,
         }
@@ -44,6 +49,7 @@ impl Env {
         let mut vars = vec![
             (BOOTSTRAP, self.bootstrap.clone()),
             (DATA_DIR, self.data_dir.display().to_string()),
+            (STORE, self.store.to_string()),
             (RATE, self.rate.to_string()),
         ];
         vars.extend(self.orders.map(|orders| (ORDERS, orders.to_string())));
@@ -57,6 +63,9 @@ impl Env {
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Env, Error> {
         let needed = |name: &'static str| var(name).ok_or(Error::Missing { name });
         let mut env = Env::new(needed(BOOTSTRAP)?, needed(DATA_DIR)?);
+        if let Some(store) = var(STORE) {
+            env.store = store.parse()?;
+        }
         if let Some(rate) = var(RATE) {
             env.rate = rate.parse()?;
         }
@@ -74,9 +83,16 @@ impl Env {
         self.orders.unwrap_or(purchases::SAMPLE_LINES)
     }
 
-    /// The SQLite file of one service.
-    pub(crate) fn database(&self, service: &str) -> PathBuf {
-        database(&self.data_dir, service)
+    /// The database of one service.
+    pub(crate) fn database(&self, service: &str) -> Database {
+        match &self.store {
+            StoreKind::Sqlite | StoreKind::None => {
+                Database::File(self.data_dir.join(format!("{service}.db")))
+            }
+            StoreKind::Postgres(url) => {
+                Database::Schema { url: url.clone(), name: format!("shop_{service}") }
+            }
+        }
     }
 }
 
@@ -123,19 +139,19 @@ impl FromStr for Rate {
     }
 }
 
-/// The SQLite file of `service` in `data_dir`.
-pub(crate) fn database(data_dir: &Path, service: &str) -> PathBuf {
-    data_dir.join(format!("{service}.db"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_env_survives_the_way_to_a_child() {
-        for (rate, orders) in [("20", None), ("1", Some(0)), ("max", Some(6_919))] {
-            let env = Env { rate: rate.parse().unwrap(), orders, ..Env::new("host:9092", "/data") };
+        for (rate, orders, store) in [
+            ("20", None, "sqlite"),
+            ("1", Some(0), "none"),
+            ("max", Some(6_919), "postgres://user:word@host/name"),
+        ] {
+            let (rate, store) = (rate.parse().unwrap(), store.parse().unwrap());
+            let env = Env { rate, orders, store, ..Env::new("host:9092", "/data") };
             let vars = env.vars();
             let read = Env::from_vars(|name| {
                 vars.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone())
@@ -159,7 +175,7 @@ mod tests {
                 if asked == name {
                     Some(value.to_owned())
                 } else {
-                    (asked != ORDERS).then(|| "20".to_owned())
+                    [BOOTSTRAP, DATA_DIR, RATE].contains(&asked).then(|| "20".to_owned())
                 }
             });
             assert_eq!(read.unwrap_err().to_string(), text);

@@ -6,10 +6,13 @@ use tidings::prelude::*;
 
 use self::events::heard::{ParcelFailed, PaymentTaken};
 use self::events::{StockReserved, StockReturned, StockShort};
-use crate::book::{Book, effect};
+use crate::book::{Book, Page, Schema, Value};
 
 pub(crate) const NAME: &str = "inventory";
-pub(crate) const SCHEMA: &str = include_str!("inventory/schema.sql");
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: include_str!("inventory/schema/sqlite.sql"),
+    postgres: include_str!("inventory/schema/postgres.sql"),
+};
 pub(crate) const TOTALS: &str = include_str!("inventory/totals.sql");
 
 /// What inventory reacts to.
@@ -20,29 +23,21 @@ pub(crate) fn service(book: Book) -> Service {
         .on("give-back", give_back) // parcel.failed -> stock.returned
 }
 
-async fn reserve(
-    payment: PaymentTaken,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<Reserved, Fail> {
+async fn reserve(payment: PaymentTaken, mut page: Page) -> Result<Reserved, Fail> {
     let PaymentTaken { order_id, customer, cds } = payment;
-    let reserve = effect(include_str!("inventory/reserve.sql"), &meta);
+    let reserve = page.effect(include_str!("inventory/reserve.sql"));
     let reserve = reserve.bind(order_id).bind(cds).bind(shelf(cds));
-    Ok(match book.append(reserve).await? {
+    Ok(match page.append(reserve).await? {
         (Answer::Reserved,) => Reserved::Reserved(StockReserved { order_id, customer, cds }),
         (Answer::Short,) => Reserved::Short(StockShort { order_id, cds }),
     })
 }
 
-async fn give_back(
-    parcel: ParcelFailed,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<StockReturned, Fail> {
+async fn give_back(parcel: ParcelFailed, mut page: Page) -> Result<StockReturned, Fail> {
     let order_id = parcel.order_id;
-    let give_back = effect::<(u32,)>(include_str!("inventory/give_back.sql"), &meta);
-    match book.run_one(give_back.bind(order_id)).await? {
-        Some((cds,)) => Ok(StockReturned { order_id, cds }),
+    let give_back = page.effect(include_str!("inventory/give_back.sql"));
+    match page.run_one::<(i64,)>(give_back.bind(order_id)).await? {
+        Some((cds,)) => Ok(StockReturned { order_id, cds: u32::try_from(cds)? }),
         None => Err(Fail::reject(format!("nothing was set aside for order {order_id}"))),
     }
 }
@@ -56,10 +51,19 @@ pub(crate) enum Reserved {
 
 /// What the shelf says, as it stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 enum Answer {
     Reserved,
     Short,
+}
+
+impl From<Answer> for Value {
+    fn from(answer: Answer) -> Value {
+        Value::from(match answer {
+            Answer::Reserved => "reserved",
+            Answer::Short => "short",
+        })
+    }
 }
 
 /// The shelf's rule, the same at every repeat: it is filled up after each order, to nine CDs.

@@ -13,7 +13,9 @@ mod orders;
 mod payments;
 mod purchases;
 mod run;
+mod schemas;
 mod shipping;
+mod store;
 mod summary;
 #[cfg(test)]
 mod testing;
@@ -22,6 +24,8 @@ pub use self::book::BookError;
 pub use self::env::{Env, Rate};
 pub use self::purchases::BadPurchase;
 pub use self::run::{run_service, run_service_until};
+pub use self::schemas::{drop_schemas, schemas};
+pub use self::store::StoreKind;
 pub use self::summary::{Counts, Money, Orders, Progress, Summary, progress, summary};
 
 /// The services by name, in the order in which an order meets them.
@@ -69,6 +73,12 @@ pub enum Error {
         line: usize,
         /// What is wrong with it.
         reason: BadPurchase,
+    },
+    /// A number in the database that the shop cannot have written.
+    #[error("{number} in the service's database is out of range")]
+    Number {
+        /// The number.
+        number: i64,
     },
     /// The service's own database failed.
     #[error(transparent)]

@@ -8,10 +8,13 @@ use tidings::prelude::*;
 
 use self::events::CustomerTold;
 use self::events::heard::{ParcelShipped, PaymentRefunded, PaymentRefused, PaymentTaken};
-use crate::book::{Book, effect};
+use crate::book::{Book, Page, Schema};
 
 pub(crate) const NAME: &str = "notifications";
-pub(crate) const SCHEMA: &str = include_str!("notifications/schema.sql");
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: include_str!("notifications/schema/sqlite.sql"),
+    postgres: include_str!("notifications/schema/postgres.sql"),
+};
 pub(crate) const TOTALS: &str = include_str!("notifications/totals.sql");
 
 /// What notifications reacts to; all of it becomes customer.told.
@@ -24,46 +27,46 @@ pub(crate) fn service(book: Book) -> Service {
         .on("tell-refunded", tell_refunded) // payment.refunded
 }
 
-async fn tell_paid(e: PaymentTaken, meta: Meta, State(book): State<Book>) -> Told {
+async fn tell_paid(e: PaymentTaken, page: Page) -> Told {
     let words = format!("Thank you! We have your {} for order {}.", Dollars(e.cents), e.order_id);
-    tell(&book, &meta, (e.order_id, e.customer), "paid", words).await
+    tell(page, (e.order_id, e.customer), "paid", words).await
 }
 
-async fn tell_refused(e: PaymentRefused, meta: Meta, State(book): State<Book>) -> Told {
+async fn tell_refused(e: PaymentRefused, page: Page) -> Told {
     let words = format!(
         "Your bank did not pay {} for order {}, so nothing will be sent.",
         Dollars(e.cents),
         e.order_id
     );
-    tell(&book, &meta, (e.order_id, e.customer), "refused", words).await
+    tell(page, (e.order_id, e.customer), "refused", words).await
 }
 
-async fn tell_shipped(e: ParcelShipped, meta: Meta, State(book): State<Book>) -> Told {
+async fn tell_shipped(e: ParcelShipped, page: Page) -> Told {
     let cds = if e.cds == 1 { "1 CD is".to_owned() } else { format!("{} CDs are", e.cds) };
     let words = format!("Order {}: your {cds} on the way.", e.order_id);
-    tell(&book, &meta, (e.order_id, e.customer), "shipped", words).await
+    tell(page, (e.order_id, e.customer), "shipped", words).await
 }
 
-async fn tell_refunded(e: PaymentRefunded, meta: Meta, State(book): State<Book>) -> Told {
+async fn tell_refunded(e: PaymentRefunded, page: Page) -> Told {
     let words = format!(
         "We are sorry: order {} cannot be delivered. You have your {} back.",
         e.order_id,
         Dollars(e.cents)
     );
-    tell(&book, &meta, (e.order_id, e.customer), "refunded", words).await
+    tell(page, (e.order_id, e.customer), "refunded", words).await
 }
 
 type Told = Result<CustomerTold, Fail>;
 
 async fn tell(
-    book: &Book,
-    meta: &Meta,
+    mut page: Page,
     (order_id, customer): (u32, u32),
     about: &'static str,
     words: String,
 ) -> Told {
-    let tell = effect::<(String,)>(include_str!("notifications/tell.sql"), meta);
-    book.run_one(tell.bind(order_id).bind(customer).bind(about).bind(words.clone())).await?;
+    let tell = page.effect(include_str!("notifications/tell.sql"));
+    let tell = tell.bind(order_id).bind(customer).bind(about).bind(words.as_str());
+    page.append::<(String,)>(tell).await?;
     Ok(CustomerTold { order_id, customer, words })
 }
 

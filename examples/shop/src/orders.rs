@@ -1,18 +1,23 @@
 //! Orders: places what customers buy, and follows each order to its end by what others publish.
 
+mod announce;
 pub(crate) mod events;
 mod pace;
 mod place;
 
 use tidings::prelude::*;
 
+pub(crate) use self::announce::Announcer;
 use self::events::heard::{ParcelShipped, PaymentRefunded, PaymentRefused};
 use self::events::{OrderCancelled, OrderCompleted, OrderRefused};
-use crate::book::{Book, effect};
+use crate::book::{Book, Page, Schema, Value};
 use crate::{Env, Error};
 
 pub(crate) const NAME: &str = "orders";
-pub(crate) const SCHEMA: &str = include_str!("orders/schema.sql");
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: include_str!("orders/schema/sqlite.sql"),
+    postgres: include_str!("orders/schema/postgres.sql"),
+};
 pub(crate) const TOTALS: &str = include_str!("orders/totals.sql");
 
 /// What orders reacts to; each of these closes an order.
@@ -25,33 +30,21 @@ pub(crate) fn service(book: Book) -> Service {
 }
 
 /// Places orders, beside the service, until all are placed.
-pub(crate) async fn place(env: &Env, book: &Book, publisher: &Publisher) -> Result<(), Error> {
-    place::orders(env, book, publisher).await
+pub(crate) async fn place(env: &Env, book: &Book, announcer: &Announcer) -> Result<(), Error> {
+    place::orders(env, book, announcer).await
 }
 
-async fn complete(
-    parcel: ParcelShipped,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<Closed, Fail> {
-    close(&book, &meta, parcel.order_id, End::Completed).await
+async fn complete(parcel: ParcelShipped, page: Page) -> Result<Closed, Fail> {
+    close(page, parcel.order_id, End::Completed).await
 }
 
-async fn refuse(
-    payment: PaymentRefused,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<Closed, Fail> {
-    close(&book, &meta, payment.order_id, End::Refused).await
+async fn refuse(payment: PaymentRefused, page: Page) -> Result<Closed, Fail> {
+    close(page, payment.order_id, End::Refused).await
 }
 
 /// The money goes back last, after the goods: when it is back, nothing is left to undo.
-async fn cancel(
-    payment: PaymentRefunded,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<Closed, Fail> {
-    close(&book, &meta, payment.order_id, End::Cancelled).await
+async fn cancel(payment: PaymentRefunded, page: Page) -> Result<Closed, Fail> {
+    close(page, payment.order_id, End::Cancelled).await
 }
 
 /// What comes of the end of an order.
@@ -64,17 +57,27 @@ pub(crate) enum Closed {
 
 /// The final state of an order, as it stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 enum End {
     Completed,
     Refused,
     Cancelled,
 }
 
+impl From<End> for Value {
+    fn from(end: End) -> Value {
+        Value::from(match end {
+            End::Completed => "completed",
+            End::Refused => "refused",
+            End::Cancelled => "cancelled",
+        })
+    }
+}
+
 /// Writes the end of an order down; one that has ended before keeps its end.
-async fn close(book: &Book, meta: &Meta, order_id: u32, end: End) -> Result<Closed, Fail> {
-    let close = effect(include_str!("orders/close.sql"), meta);
-    match book.run_one(close.bind(order_id).bind(end)).await? {
+async fn close(mut page: Page, order_id: u32, end: End) -> Result<Closed, Fail> {
+    let close = page.effect(include_str!("orders/close.sql"));
+    match page.run_one(close.bind(order_id).bind(end)).await? {
         Some((End::Completed,)) => Ok(Closed::Completed(OrderCompleted { order_id })),
         Some((End::Refused,)) => Ok(Closed::Refused(OrderRefused { order_id })),
         Some((End::Cancelled,)) => Ok(Closed::Cancelled(OrderCancelled { order_id })),

@@ -6,10 +6,13 @@ use tidings::prelude::*;
 
 use self::events::heard::{OrderPlaced, StockReturned, StockShort};
 use self::events::{PaymentRefunded, PaymentRefused, PaymentTaken};
-use crate::book::{Book, effect};
+use crate::book::{Book, Page, Schema, Value};
 
 pub(crate) const NAME: &str = "payments";
-pub(crate) const SCHEMA: &str = include_str!("payments/schema.sql");
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: include_str!("payments/schema/sqlite.sql"),
+    postgres: include_str!("payments/schema/postgres.sql"),
+};
 pub(crate) const TOTALS: &str = include_str!("payments/totals.sql");
 
 /// What payments reacts to.
@@ -21,30 +24,22 @@ pub(crate) fn service(book: Book) -> Service {
         .on("refund-returned", refund_returned) // stock.returned -> payment.refunded
 }
 
-async fn charge(order: OrderPlaced, meta: Meta, State(book): State<Book>) -> Result<Charged, Fail> {
+async fn charge(order: OrderPlaced, mut page: Page) -> Result<Charged, Fail> {
     let OrderPlaced { order_id, customer, cds, total_cents: cents } = order;
-    let charge = effect(include_str!("payments/charge.sql"), &meta);
+    let charge = page.effect(include_str!("payments/charge.sql"));
     let charge = charge.bind(order_id).bind(customer).bind(cents).bind(bank(customer, cents));
-    Ok(match book.append(charge).await? {
+    Ok(match page.append(charge).await? {
         (Answer::Taken,) => Charged::Taken(PaymentTaken { order_id, customer, cds, cents }),
         (Answer::Refused,) => Charged::Refused(PaymentRefused { order_id, customer, cents }),
     })
 }
 
-async fn refund_short(
-    stock: StockShort,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<PaymentRefunded, Fail> {
-    refund(&book, &meta, stock.order_id).await
+async fn refund_short(stock: StockShort, page: Page) -> Result<PaymentRefunded, Fail> {
+    refund(page, stock.order_id).await
 }
 
-async fn refund_returned(
-    stock: StockReturned,
-    meta: Meta,
-    State(book): State<Book>,
-) -> Result<PaymentRefunded, Fail> {
-    refund(&book, &meta, stock.order_id).await
+async fn refund_returned(stock: StockReturned, page: Page) -> Result<PaymentRefunded, Fail> {
+    refund(page, stock.order_id).await
 }
 
 /// What comes of a charge.
@@ -56,10 +51,19 @@ pub(crate) enum Charged {
 
 /// What the bank says, as it stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 enum Answer {
     Taken,
     Refused,
+}
+
+impl From<Answer> for Value {
+    fn from(answer: Answer) -> Value {
+        Value::from(match answer {
+            Answer::Taken => "taken",
+            Answer::Refused => "refused",
+        })
+    }
 }
 
 /// The bank's rule, the same at every repeat: a free order needs no bank, every 29th card is
@@ -70,10 +74,12 @@ fn bank(customer: u32, cents: i64) -> Answer {
     if free || good { Answer::Taken } else { Answer::Refused }
 }
 
-async fn refund(book: &Book, meta: &Meta, order_id: u32) -> Result<PaymentRefunded, Fail> {
-    let refund = effect::<(u32, i64)>(include_str!("payments/refund.sql"), meta);
-    match book.run_one(refund.bind(order_id)).await? {
-        Some((customer, cents)) => Ok(PaymentRefunded { order_id, customer, cents }),
+async fn refund(mut page: Page, order_id: u32) -> Result<PaymentRefunded, Fail> {
+    let refund = page.effect(include_str!("payments/refund.sql"));
+    match page.run_one::<(i64, i64)>(refund.bind(order_id)).await? {
+        Some((customer, cents)) => {
+            Ok(PaymentRefunded { order_id, customer: u32::try_from(customer)?, cents })
+        }
         None => Err(Fail::reject(format!("nothing was taken for order {order_id}"))),
     }
 }

@@ -3,10 +3,11 @@
 
 use tidings::admin::Admin;
 use tidings::config::{Origin, Settings};
-use tidings::{Publisher, Service};
+use tidings::{Outbox, Publisher, Service};
 
 use crate::book::Book;
 use crate::limits::HANDLERS_AT_ONCE;
+use crate::orders::Announcer;
 use crate::{Env, Error, TOPICS, inventory, notifications, orders, payments, shipping};
 
 /// Runs a service of the shop until SIGTERM or Ctrl-C: what a process of the demo does.
@@ -15,7 +16,8 @@ use crate::{Env, Error, TOPICS, inventory, notifications, orders, payments, ship
 /// When there is no such service, or it cannot start, or has to stop.
 pub async fn run_service(name: &str, env: &Env) -> Result<(), Error> {
     let (service, book) = open(name, env).await?;
-    beside(name, env, &book, service.run()).await
+    let announcer = announcer(name, env, service.outbox()).await?;
+    beside(env, &book, announcer, service.run()).await
 }
 
 /// As [`run_service`], until `stop` is done. Dropping the future instead is like a kill: what was
@@ -29,7 +31,8 @@ pub async fn run_service_until(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let (service, book) = open(name, env).await?;
-    beside(name, env, &book, service.run_until(stop)).await
+    let announcer = announcer(name, env, service.outbox()).await?;
+    beside(env, &book, announcer, service.run_until(stop)).await
 }
 
 async fn open(name: &str, env: &Env) -> Result<(Service, Book), Error> {
@@ -41,26 +44,42 @@ async fn open(name: &str, env: &Env) -> Result<(Service, Book), Error> {
         notifications::NAME => (notifications::SCHEMA, notifications::service),
         _ => return Err(Error::UnknownService { name: name.to_owned() }),
     };
-    let book = Book::open(&env.database(name), schema).await?;
+    let book = Book::open(&env.database(name), schema, env.store.is_once()).await?;
     let settings = settings(env)?;
     create_topics(&settings).await?;
     let service = service(book.clone()).settings(settings).concurrency(HANDLERS_AT_ONCE);
-    Ok((service, book))
+    Ok((book.keep(service), book))
 }
 
-/// Serves to the end; orders are placed meanwhile, if this is the service that does so.
-async fn beside(
+/// Who announces orders, if this is the service that does so: the outbox of its store, if it has
+/// one.
+async fn announcer(
     name: &str,
     env: &Env,
+    outbox: Option<Outbox>,
+) -> Result<Option<Announcer>, Error> {
+    Ok(match outbox {
+        _ if name != orders::NAME => None,
+        Some(outbox) => Some(Announcer::Outbox(outbox)),
+        None => {
+            let publisher = Publisher::with(&settings(env)?).await?;
+            Some(Announcer::Publisher(publisher.source(format!("/{name}"))))
+        }
+    })
+}
+
+/// Serves to the end; orders are placed meanwhile, if there is somebody to announce them.
+async fn beside(
+    env: &Env,
     book: &Book,
+    announcer: Option<Announcer>,
     serving: impl Future<Output = tidings::Result<()>>,
 ) -> Result<(), Error> {
     tokio::pin!(serving);
-    if name == orders::NAME {
-        let publisher = Publisher::with(&settings(env)?).await?.source(format!("/{name}"));
+    if let Some(announcer) = announcer {
         tokio::select! {
             served = &mut serving => return Ok(served?),
-            placed = orders::place(env, book, &publisher) => placed?,
+            placed = orders::place(env, book, &announcer) => placed?,
         }
     }
     Ok(serving.await?)

@@ -6,10 +6,13 @@ use tidings::prelude::*;
 
 use self::events::heard::StockReserved;
 use self::events::{ParcelFailed, ParcelShipped};
-use crate::book::{Book, effect};
+use crate::book::{Book, Page, Schema, Value};
 
 pub(crate) const NAME: &str = "shipping";
-pub(crate) const SCHEMA: &str = include_str!("shipping/schema.sql");
+pub(crate) const SCHEMA: Schema = Schema {
+    sqlite: include_str!("shipping/schema/sqlite.sql"),
+    postgres: include_str!("shipping/schema/postgres.sql"),
+};
 pub(crate) const TOTALS: &str = include_str!("shipping/totals.sql");
 
 /// What shipping reacts to.
@@ -18,13 +21,13 @@ pub(crate) fn service(book: Book) -> Service {
     Service::new(NAME).state(book).on("ship", ship)
 }
 
-async fn ship(stock: StockReserved, meta: Meta, State(book): State<Book>) -> Result<Shipped, Fail> {
+async fn ship(stock: StockReserved, mut page: Page) -> Result<Shipped, Fail> {
     let StockReserved { order_id, customer, cds } = stock;
     // A busy carrier is an error like any other: `?` has the library try again.
-    let answer = carrier(order_id, meta.attempt)?;
-    let ship = effect(include_str!("shipping/ship.sql"), &meta);
+    let answer = carrier(order_id, page.attempt())?;
+    let ship = page.effect(include_str!("shipping/ship.sql"));
     let ship = ship.bind(order_id).bind(cds).bind(answer);
-    Ok(match book.append(ship).await? {
+    Ok(match page.append(ship).await? {
         (Answer::Shipped,) => Shipped::Shipped(ParcelShipped { order_id, customer, cds }),
         (Answer::Failed,) => Shipped::Failed(ParcelFailed { order_id, customer, cds }),
     })
@@ -39,10 +42,19 @@ pub(crate) enum Shipped {
 
 /// What the carrier says, as it stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
+#[sqlx(type_name = "text", rename_all = "lowercase")]
 enum Answer {
     Shipped,
     Failed,
+}
+
+impl From<Answer> for Value {
+    fn from(answer: Answer) -> Value {
+        Value::from(match answer {
+            Answer::Shipped => "shipped",
+            Answer::Failed => "failed",
+        })
+    }
 }
 
 #[derive(Debug, PartialEq, thiserror::Error)]

@@ -2,24 +2,21 @@
 //! and by nobody that takes part: a service never looks into another's database.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
-use sqlx::{Connection, FromRow};
 
-use crate::book::BookError;
-use crate::{Env, SERVICES, env, inventory, notifications, orders, payments, shipping};
+use crate::book::{BookError, audit};
+use crate::{Env, SERVICES, inventory, notifications, orders, payments, shipping};
 
 /// How far the shop is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
     /// Orders that are written down.
-    pub placed: u32,
+    pub placed: i64,
     /// Orders in a final state.
-    pub finished: u32,
+    pub finished: i64,
     /// Orders whose customer has been told how they ended.
-    pub told: u32,
+    pub told: i64,
 }
 
 /// What the shop did, as the demo's last line shows it in JSON.
@@ -76,10 +73,12 @@ pub struct Counts {
     pub duplicate_effects: i64,
 }
 
-/// Two figures from different databases that must be the same.
+/// Two figures that must be the same, as a rule from different databases.
 #[derive(Debug, Clone, PartialEq)]
 struct Check {
     what: &'static str,
+    /// The service, if it is about one alone.
+    of: &'static str,
     left: i64,
     right: i64,
 }
@@ -87,7 +86,9 @@ struct Check {
 impl Progress {
     /// Whether `expected` orders are placed and nothing of them is on its way.
     pub fn is_done(&self, expected: u32) -> bool {
-        self.placed >= expected && self.finished >= self.placed && self.told >= self.placed
+        self.placed >= i64::from(expected)
+            && self.finished >= self.placed
+            && self.told >= self.placed
     }
 }
 
@@ -101,23 +102,36 @@ impl Summary {
             .checks
             .iter()
             .filter(|check| check.left != check.right)
-            .map(|Check { what, left, right }| format!("{what}: {left} is not {right}"))
+            .map(Check::sentence)
             .collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 }
 
-/// How far the shop in `data_dir` is: two counts in each of two databases. Services that have not
-/// started yet count as zero.
+impl Check {
+    fn sentence(&self) -> String {
+        let Check { what, of, left, right } = self;
+        match *of {
+            "" => format!("{what}: {left} is not {right}"),
+            service => format!("{service}: {what}: {left} is not {right}"),
+        }
+    }
+}
+
+/// What a store is there for: the view `effects` of each service has one row per (source, id).
+const ONCE: &str = "effects beyond the first for their event (its view `effects` has them)";
+
+/// How far the shop is: two counts in each of two databases. Services that have not started yet
+/// count as zero.
 ///
 /// # Errors
 /// When a database cannot be read.
-pub async fn progress(data_dir: &Path) -> Result<Progress, BookError> {
+pub async fn progress(env: &Env) -> Result<Progress, BookError> {
     let (placed, finished) =
-        row_or_default(data_dir, orders::NAME, include_str!("orders/progress.sql")).await?;
-    let (told,) =
-        row_or_default(data_dir, notifications::NAME, include_str!("notifications/progress.sql"))
+        audit::row_or_default(&env.database(orders::NAME), include_str!("orders/progress.sql"))
             .await?;
+    let told = include_str!("notifications/progress.sql");
+    let (told,) = audit::row_or_default(&env.database(notifications::NAME), told).await?;
     Ok(Progress { placed, finished, told })
 }
 
@@ -132,17 +146,21 @@ pub async fn summary(
     env: &Env,
     dead_lettered: &BTreeMap<String, i64>,
 ) -> Result<Summary, BookError> {
-    let dir = &env.data_dir;
-    let sold: orders::Totals = row(dir, orders::NAME, orders::TOTALS).await?;
-    let paid: payments::Totals = row(dir, payments::NAME, payments::TOTALS).await?;
-    let stock: inventory::Totals = row(dir, inventory::NAME, inventory::TOTALS).await?;
-    let sent: shipping::Totals = row(dir, shipping::NAME, shipping::TOTALS).await?;
-    let told: notifications::Totals = row(dir, notifications::NAME, notifications::TOTALS).await?;
+    let of = |service| env.database(service);
+    let sold: orders::Totals = audit::row(&of(orders::NAME), orders::TOTALS).await?;
+    let paid: payments::Totals = audit::row(&of(payments::NAME), payments::TOTALS).await?;
+    let stock: inventory::Totals = audit::row(&of(inventory::NAME), inventory::TOTALS).await?;
+    let sent: shipping::Totals = audit::row(&of(shipping::NAME), shipping::TOTALS).await?;
+    let told = audit::row(&of(notifications::NAME), notifications::TOTALS).await?;
 
+    let mut checks = checks(&sold, &paid, &stock, &sent, &told);
     let mut services = BTreeMap::new();
     for &name in SERVICES {
         let (received, retried, duplicate_effects) =
-            row(dir, name, include_str!("summary/effects.sql")).await?;
+            audit::row(&of(name), include_str!("summary/effects.sql")).await?;
+        if env.store.is_once() {
+            checks.push(Check { what: ONCE, of: name, left: duplicate_effects, right: 0 });
+        }
         let announced = if name == orders::NAME { sold.announced } else { 0 };
         services.insert(
             name,
@@ -168,7 +186,7 @@ pub async fn summary(
             refunded: paid.refunded_cents,
         },
         services,
-        checks: checks(&sold, &paid, &stock, &sent, &told),
+        checks,
     })
 }
 
@@ -180,7 +198,7 @@ fn checks(
     sent: &shipping::Totals,
     told: &notifications::Totals,
 ) -> Vec<Check> {
-    let check = |what, left, right| Check { what, left, right };
+    let check = |what, left, right| Check { what, of: "", left, right };
     vec![
         check(
             "orders in a final state",
@@ -209,43 +227,6 @@ fn checks(
         check("customers told of a parcel", told.shipped, sent.shipped),
         check("customers told of a refund", told.refunded, paid.refunded),
     ]
-}
-
-async fn row<Row>(data_dir: &Path, service: &str, select: &'static str) -> Result<Row, BookError>
-where
-    Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
-{
-    let path = env::database(data_dir, service);
-    let options = SqliteConnectOptions::new().filename(&path).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options)
-        .await
-        .map_err(|source| BookError::Open { path, source })?;
-    let row = sqlx::query_as(select).fetch_one(&mut connection).await;
-    connection.close().await.map_err(BookError::Statement)?;
-    row.map_err(BookError::Statement)
-}
-
-/// As [`row`], for a service that may not have made its database yet.
-async fn row_or_default<Row>(
-    data_dir: &Path,
-    service: &str,
-    select: &'static str,
-) -> Result<Row, BookError>
-where
-    Row: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + Default,
-{
-    if !env::database(data_dir, service).exists() {
-        return Ok(Row::default());
-    }
-    match row(data_dir, service, select).await {
-        // Between the making of the file and that of its tables.
-        Err(BookError::Statement(sqlx::Error::Database(error)))
-            if error.message().starts_with("no such table") =>
-        {
-            Ok(Row::default())
-        }
-        read => read,
-    }
 }
 
 #[cfg(test)]

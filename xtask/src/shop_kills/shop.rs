@@ -67,14 +67,15 @@ impl Shop {
         binary: &Path,
         dir: &Path,
         bootstrap: &str,
-        rate: u64,
-        orders: u64,
+        (rate, orders): (u64, u64),
+        store: &str,
     ) -> Outcome<Self> {
         let log = dir.join("shop.out");
         let mut child = Command::new(binary)
             .args(["dev", "--demo", "shop", "--exit", "--bootstrap", bootstrap, "--data"])
             .arg(dir.join("services"))
             .args(["--rate", &rate.to_string(), "--orders", &orders.to_string()])
+            .args(["--store", store])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -44,8 +44,10 @@ pub async fn run(
     create_topics(&settings).await?;
     let place = Place::of(args)?;
     let mut env = shop::Env::new(&ground.bootstrap, &place.directory);
+    env.store = args.store.clone();
     env.rate = args.rate;
     env.orders = args.orders;
+    place.refuse_what_is_left(&env).await?;
     let (news, heard) = mpsc::channel(limits::NEWS_WAITING);
     let recipe = recipe(&env, &settings)?;
     let supervisor = Supervisor::start(shop::SERVICES, &recipe, &news);
@@ -60,17 +62,19 @@ pub async fn run(
             return Err(Failure::new("stopped without waiting").exit(Exit::Interrupted));
         }
     }
-    match (watched?, is_live) {
-        (Ended::Interrupted, true) => Ok(()),
-        (ended, _) => settle(&global, &env, ended, args.exit).await,
-    }
+    let settled = match watched {
+        Ok(Ended::Interrupted) if is_live => Ok(()),
+        Ok(ended) => settle(&global, screen, &env, ended, args).await,
+        Err(failure) => Err(failure),
+    };
+    settled.and(place.clear(&env).await)
 }
 
 /// Where the services keep their databases.
 struct Place {
     directory: PathBuf,
     /// Removed with all that is in it when the command ends.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 impl Place {
@@ -80,16 +84,43 @@ impl Place {
             Some(data) => {
                 let directory = data.join("shop");
                 std::fs::create_dir_all(&directory).map_err(cannot)?;
-                Ok(Self { directory, _temporary: None })
+                Ok(Self { directory, temporary: None })
             }
             None => {
                 let temporary = tempfile::Builder::new().prefix("tidings-shop-").tempdir();
                 let temporary = temporary.map_err(cannot)?;
                 let directory = temporary.path().to_owned();
-                Ok(Self { directory, _temporary: Some(temporary) })
+                Ok(Self { directory, temporary: Some(temporary) })
             }
         }
     }
+}
+
+impl Place {
+    /// Schemas on a PostgreSQL tell of events on another broker, unless the broker's data is kept
+    /// beside them.
+    async fn refuse_what_is_left(&self, env: &shop::Env) -> Result<(), Failure> {
+        let found = shop::schemas(env).await.map_err(|error| cannot_read(&error))?;
+        if found.is_empty() || self.temporary.is_none() {
+            return Ok(());
+        }
+        let schemas = found.join(", ");
+        Err(Failure::new(format!("the PostgreSQL has schemas of an earlier shop: {schemas}"))
+            .help("go on with its data:  --data DIR, as it was started then")
+            .help(format!("or start anew, in psql:  drop schema {schemas} cascade")))
+    }
+
+    /// What was not meant to be kept goes: the directory by itself, schemas here.
+    async fn clear(self, env: &shop::Env) -> Result<(), Failure> {
+        match self.temporary {
+            Some(_) => shop::drop_schemas(env).await.map_err(|error| cannot_read(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn cannot_read(error: &shop::BookError) -> Failure {
+    Failure::new("cannot read the shop's databases").because(causes(error))
 }
 
 /// Made before the services start, so that they can be watched from the first event on.
@@ -313,9 +344,7 @@ impl<'a> Show<'a> {
 
     async fn is_through(&self, env: &shop::Env) -> Result<bool, Failure> {
         let expected = self.args.orders.unwrap_or(SAMPLE_ORDERS);
-        let progress = shop::progress(&env.data_dir).await.map_err(|error| {
-            Failure::new("cannot read the shop's databases").because(causes(&error))
-        })?;
+        let progress = shop::progress(env).await.map_err(|error| cannot_read(&error))?;
         Ok(progress.is_done(expected))
     }
 
@@ -344,30 +373,35 @@ fn measure_lags(lags: Vec<Lag>, tell: mpsc::Sender<Measured>) {
 /// The last line, and whether everything adds up.
 async fn settle(
     global: &Global,
+    screen: &Screen,
     env: &shop::Env,
     ended: Ended,
-    must_agree: bool,
+    args: &DevArgs,
 ) -> Result<(), Failure> {
-    let global = global.clone();
-    let counted =
-        tokio::task::spawn_blocking(move || sources::dead_letters(&global, shop::SERVICES));
+    let (global, screen) = (global.clone(), *screen);
+    let counted = tokio::task::spawn_blocking(move || {
+        sources::dead_letters(&global, shop::SERVICES, &screen)
+    });
     let dead = counted
         .await
         .map_err(|error| Failure::new(format!("cannot count the dead letters: {error}")))??;
-    let summary = shop::summary(env, &dead).await.map_err(|error| {
-        Failure::new("cannot read the shop's databases").because(causes(&error))
-    })?;
+    let summary = shop::summary(env, &dead).await.map_err(|error| cannot_read(&error))?;
     let line = serde_json::to_value(&summary)
         .map_err(|error| Failure::new(format!("cannot write the summary: {error}")))?;
     output::json(line)?;
-    if ended == Ended::Interrupted && must_agree {
+    if ended == Ended::Interrupted && args.exit {
         return Err(Failure::new("interrupted before every order was in a final state")
             .exit(Exit::Interrupted));
     }
     match summary.verify() {
-        Err(reasons) if must_agree => {
-            let failure = Failure::new("the services' databases do not agree");
-            Err(reasons.into_iter().fold(failure, Failure::because).exit(Exit::CheckFailed))
+        Err(reasons) if args.exit => {
+            let failure = Failure::new("the audit of the services' databases found faults");
+            let failure = reasons.into_iter().fold(failure, Failure::because);
+            let help = match args.data {
+                Some(_) => format!("look at the databases:  {}", env.data_dir.display()),
+                None => "keep the databases, to look at them:  --data DIR".to_owned(),
+            };
+            Err(failure.help(help).exit(Exit::CheckFailed))
         }
         _ => Ok(()),
     }

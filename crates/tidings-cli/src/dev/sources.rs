@@ -10,10 +10,13 @@ use rdkafka::Message;
 use rdkafka::consumer::Consumer;
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tidings::dead_letter::LetterState;
 
 use crate::cli::Global;
 use crate::cluster::{Cluster, Reader, number};
+use crate::dlq::{Index, Letter};
 use crate::failure::Failure;
+use crate::output::Screen;
 use crate::record;
 
 /// How far one group is behind, measured with a consumer that is kept for it.
@@ -112,22 +115,25 @@ fn describe(message: &BorrowedMessage<'_>) -> Option<(String, String)> {
     Some((service, format!("{} {about}", record::short_type(text("ce_type")?))))
 }
 
-/// The records in each service's dead letter topics. Blocks.
-pub fn dead_letters(global: &Global, services: &[&str]) -> Result<BTreeMap<String, i64>, Failure> {
+/// How many events each service gave up, or has parked: dead letters whose newest copy does not say
+/// that the event was handled after all. Blocks.
+pub fn dead_letters(
+    global: &Global,
+    services: &[&str],
+    screen: &Screen,
+) -> Result<BTreeMap<String, i64>, Failure> {
     let cluster = Cluster::connect(global)?;
     let of = |service: &str| {
         let mut topics = shop::dead_letter_topics(service);
         topics.retain(|topic| cluster.topics().contains_key(topic));
         topics
     };
-    let reader = cluster.reader()?;
     let mut counts = BTreeMap::new();
     for service in services {
-        let topics = of(service);
-        let partitions = cluster.partitions_of(topics.iter().map(String::as_str))?;
-        let bounds = cluster.bounds(&reader, &partitions)?;
-        let records = bounds.values().map(|(start, end)| end - start).sum();
-        counts.insert((*service).to_owned(), records);
+        let (index, _) = Index::scan(&cluster, of(service), None, &[], screen, |_, _| {})?;
+        let waits = |letter: &&Letter| letter.state != Some(LetterState::Done);
+        let waiting = index.into_letters().iter().filter(waits).count();
+        counts.insert((*service).to_owned(), i64::try_from(waiting).unwrap_or(i64::MAX));
     }
     Ok(counts)
 }

@@ -69,6 +69,7 @@ fn agrees(summary: &Value, orders: u64) {
     assert_eq!(services.len(), SERVICES.len());
     for (name, counts) in services {
         assert_eq!(counts["dead_lettered"], 0, "{name}");
+        assert_eq!(counts["duplicate_effects"], 0, "{name}");
     }
     assert!(
         summary["money_cents"]["ordered"].as_u64() >= summary["money_cents"]["charged"].as_u64()
@@ -119,6 +120,49 @@ fn a_killed_service_is_started_again_and_nothing_is_lost() {
     let (code, out) = dev.finish();
     assert_eq!(code, Some(0));
     agrees(&out[0], 240);
+}
+
+#[test]
+fn without_a_store_orders_reach_a_final_state_too() {
+    let mut command = tidings();
+    command.args(["dev", "--demo", "shop", "--listen", "127.0.0.1:0", "--store", "none"]);
+    command.args(["--rate", "max", "--orders", "60", "--exit"]);
+    let ran = run(command, "");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(lines(&ran.out)[0]["orders"]["placed"], 60);
+}
+
+#[test]
+fn an_effect_that_was_made_twice_is_a_fault_where_there_is_a_store() {
+    let data = tempfile::tempdir().expect("a directory");
+    let directory = data.path().display().to_string();
+    let selling = |orders: &str| {
+        let mut command = tidings();
+        command.args(["dev", "--demo", "shop", "--listen", "127.0.0.1:0", "--data", &directory]);
+        command.args(["--rate", "max", "--exit", "--orders", orders]);
+        run(command, "")
+    };
+    assert_eq!(selling("20").code, 0);
+    double_a_charge(&data.path().join("shop/payments.db"));
+    let ran = selling("40");
+    assert_eq!(ran.code, 5, "{}", ran.err);
+    let fault = "payments: effects beyond the first for their event (its view `effects` has them): \
+                 1 is not 0";
+    assert!(ran.err.contains(fault), "{}", ran.err);
+    assert!(ran.err.contains("look at the databases:  "), "{}", ran.err);
+}
+
+/// What a handler would leave that ran twice for one event.
+fn double_a_charge(file: &std::path::Path) {
+    let double = "insert into charges (source, id, attempt, order_id, customer, cents, outcome)
+                  select source, id, attempt, order_id, customer, cents, outcome from charges
+                  order by seq limit 1";
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = tidings::Store::sqlite(file).await.expect("the database");
+        let pool = store.sqlite_pool().expect("it is SQLite");
+        sqlx::query(double).execute(pool).await.expect("a row");
+    });
 }
 
 #[test]

@@ -1,54 +1,32 @@
-//! The writer groups statements, keeps a failing one from harming its neighbours, and writes to a
-//! file that another connection can read at the same time.
+//! A book on a store, and one that cannot be opened.
 
 use super::*;
 
-const SCHEMA: &str = "create table if not exists notes (seq integer primary key, text not null);";
+const SCHEMA: Schema = Schema {
+    sqlite: "create table if not exists notes (seq integer primary key, text text not null);",
+    postgres: "",
+};
 
-fn note(text: Option<&str>) -> Statement<(i64,)> {
-    sqlx::query_as("insert into notes (text) values (?) returning seq")
-        .bind(text.map(ToOwned::to_owned))
+fn note(text: &str) -> Statement {
+    Statement::new("insert into notes (text) values ($1) returning text").bind(text)
 }
 
-async fn open(directory: &Path) -> Book {
-    Book::open(&directory.join("notes.db"), SCHEMA).await.unwrap()
-}
-
-#[tokio::test]
-async fn rows_survive_a_reopen() {
-    let directory = tempfile::tempdir().unwrap();
-    let book = open(directory.path()).await;
-    assert_eq!(book.run_one(note(Some("one"))).await.unwrap(), Some((1,)));
-    drop(book);
-    let book = open(directory.path()).await;
-    assert_eq!(book.run_one(note(Some("two"))).await.unwrap(), Some((2,)));
+async fn notes(book: &Book) -> Vec<(String,)> {
+    book.run(Statement::new("select text from notes order by seq")).await.unwrap()
 }
 
 #[tokio::test]
-async fn a_failing_statement_leaves_its_neighbours_alone() {
+async fn a_transaction_is_all_or_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let book = open(directory.path()).await;
-    // Enqueued in one poll, so they share a transaction.
-    let (before, failing, after) =
-        tokio::join!(book.run(note(Some("a"))), book.run(note(None)), book.run(note(Some("b"))));
-    before.unwrap();
-    let error = failing.unwrap_err().to_string();
-    assert!(error.contains("NOT NULL constraint failed: notes.text"), "{error}");
-    after.unwrap();
-    let notes: Statement<(String,)> = sqlx::query_as("select text from notes order by seq");
-    assert_eq!(book.run(notes).await.unwrap(), [("a".to_owned(),), ("b".to_owned(),)]);
-}
-
-#[tokio::test]
-async fn a_cancelled_caller_does_not_stop_the_writer() {
-    let directory = tempfile::tempdir().unwrap();
-    let book = open(directory.path()).await;
-    let never_polled_to_the_end = tokio::spawn({
-        let book = book.clone();
-        async move { book.run(note(Some("a"))).await }
-    });
-    never_polled_to_the_end.abort();
-    book.run(note(Some("b"))).await.unwrap();
+    let database = Database::File(directory.path().join("notes.db"));
+    let book = Book::open(&database, SCHEMA, true).await.unwrap();
+    let mut dropped = book.begin().await.unwrap();
+    dropped.run::<(String,)>(note("a")).await.unwrap();
+    drop(dropped);
+    let mut committed = book.begin().await.unwrap();
+    committed.run::<(String,)>(note("b")).await.unwrap();
+    committed.commit().await.unwrap();
+    assert_eq!(notes(&book).await, [("b".to_owned(),)]);
 }
 
 #[tokio::test]
@@ -57,7 +35,8 @@ async fn a_file_that_is_no_database_is_named() {
     let path = directory.path().join("notes.db");
     std::fs::write(&path, "these are not the bytes of a database, whatever their name says")
         .unwrap();
-    let error = Book::open(&path, SCHEMA).await.unwrap_err().to_string();
+    let opened = Book::open(&Database::File(path.clone()), SCHEMA, true).await;
+    let error = opened.unwrap_err().to_string();
     assert!(error.starts_with(&format!("open the database {}: ", path.display())), "{error}");
     assert!(error.contains("not a database"), "{error}");
 }

@@ -1,5 +1,5 @@
 -- The first row about an order decides: a repeat gets the outcome that was given before.
 insert into reservations (source, id, attempt, order_id, cds, outcome)
-values (?1, ?2, ?3, ?4, ?5,
-        coalesce((select outcome from reservations where order_id = ?4 order by seq limit 1), ?6))
+values ($1, $2, $3, $4, $5,
+        coalesce((select outcome from reservations where order_id = $4 order by seq limit 1), $6))
 returning outcome

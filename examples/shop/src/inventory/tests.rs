@@ -4,7 +4,7 @@ use tidings::Draft;
 
 use super::events::heard::{ParcelFailed, PaymentTaken};
 use super::*;
-use crate::testing::bench;
+use crate::testing::{bench, without_store};
 
 fn paid(order_id: u32, cds: u32) -> PaymentTaken {
     PaymentTaken { order_id, customer: 4, cds }
@@ -30,8 +30,8 @@ async fn stock_is_reserved_or_short() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_decision_and_shows_as_a_duplicate() {
-    let t = bench(SCHEMA, service).await;
+async fn without_a_store_a_repeat_gets_the_first_decision_and_is_a_duplicate() {
+    let t = without_store(SCHEMA, service).await;
     t.harness.handle(Draft::of(paid(1, 9)).id("e1")).await.expect_published(reserved(1, 9));
     // The rule alone would call ten short.
     let repeat = t.harness.handle(Draft::of(paid(1, 10)).id("e1")).await;

@@ -2,8 +2,8 @@
 with told as (
     select * from notices where seq in (select min(seq) from notices group by source, id)
 )
-select coalesce(sum(about = 'paid'), 0)     as paid,
-       coalesce(sum(about = 'refused'), 0)  as refused,
-       coalesce(sum(about = 'shipped'), 0)  as shipped,
-       coalesce(sum(about = 'refunded'), 0) as refunded
+select count(*) filter (where about = 'paid')     as paid,
+       count(*) filter (where about = 'refused')  as refused,
+       count(*) filter (where about = 'shipped')  as shipped,
+       count(*) filter (where about = 'refunded') as refunded
 from told

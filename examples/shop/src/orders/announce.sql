@@ -1,1 +1,1 @@
-insert into announced (order_id) values (?1) returning seq
+insert into announced (order_id) values ($1) returning seq

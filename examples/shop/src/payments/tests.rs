@@ -4,7 +4,7 @@ use tidings::Draft;
 
 use super::events::heard::{OrderPlaced, StockReturned, StockShort};
 use super::*;
-use crate::testing::bench;
+use crate::testing::{bench, without_store};
 
 fn order(order_id: u32, customer: u32, total_cents: i64) -> OrderPlaced {
     OrderPlaced { order_id, customer, cds: 2, total_cents }
@@ -41,8 +41,8 @@ async fn an_order_is_charged_or_refused() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_decision_and_shows_as_a_duplicate() {
-    let t = bench(SCHEMA, service).await;
+async fn without_a_store_a_repeat_gets_the_first_decision_and_is_a_duplicate() {
+    let t = without_store(SCHEMA, service).await;
     let first = t.harness.handle(Draft::of(order(1, 4, 2_933)).id("e1")).await;
     // The rule alone would refuse this customer.
     let repeat = t.harness.handle(Draft::of(order(1, 29, 2_933)).id("e1")).await;
@@ -51,6 +51,15 @@ async fn a_repeat_gets_the_first_decision_and_shows_as_a_duplicate() {
     }
     assert_eq!(first.published()[0].event.id, repeat.published()[0].event.id);
     assert_eq!(t.effects().await, (2, 1));
+}
+
+#[tokio::test]
+async fn with_a_store_a_repeat_is_recognised() {
+    let t = bench(SCHEMA, service).await;
+    let first = t.harness.handle(Draft::of(order(1, 4, 2_933)).id("e1")).await;
+    first.expect_published(taken(1));
+    t.harness.handle(Draft::of(order(1, 4, 2_933)).id("e1")).await.expect_duplicate();
+    assert_eq!(t.effects().await, (1, 1));
 }
 
 #[tokio::test]

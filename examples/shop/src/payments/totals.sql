@@ -5,9 +5,11 @@ with charged as (
 refunded as (
     select * from refunds where seq in (select min(seq) from refunds group by source, id)
 )
-select (select coalesce(sum(cents), 0) from charged where outcome = 'taken')   as taken_cents,
-       (select count(*) from charged where outcome = 'taken')                  as taken,
-       (select coalesce(sum(cents), 0) from charged where outcome = 'refused') as refused_cents,
-       (select count(*) from charged where outcome = 'refused')                as refused,
-       (select coalesce(sum(cents), 0) from refunded)                          as refunded_cents,
-       (select count(*) from refunded)                                         as refunded
+select (select cast(coalesce(sum(cents), 0) as bigint) from charged where outcome = 'taken')
+                                                                        as taken_cents,
+       (select count(*) from charged where outcome = 'taken')           as taken,
+       (select cast(coalesce(sum(cents), 0) as bigint) from charged where outcome = 'refused')
+                                                                        as refused_cents,
+       (select count(*) from charged where outcome = 'refused')         as refused,
+       (select cast(coalesce(sum(cents), 0) as bigint) from refunded)   as refunded_cents,
+       (select count(*) from refunded)                                  as refunded

@@ -4,7 +4,7 @@ use tidings::Draft;
 
 use super::events::heard::StockReserved;
 use super::*;
-use crate::testing::bench;
+use crate::testing::{bench, without_store};
 
 fn reserved(order_id: u32) -> StockReserved {
     StockReserved { order_id, customer: 4, cds: 2 }
@@ -48,8 +48,8 @@ async fn a_busy_carrier_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_decision_and_shows_as_a_duplicate() {
-    let t = bench(SCHEMA, service).await;
+async fn without_a_store_a_repeat_gets_the_first_decision_and_is_a_duplicate() {
+    let t = without_store(SCHEMA, service).await;
     t.harness.handle(Draft::of(reserved(1)).id("e1")).await.expect_published(shipped(1));
     t.rows::<(i64,)>("update parcels set outcome = 'failed' returning seq").await;
     let repeat = t.harness.handle(Draft::of(reserved(1)).id("e1")).await;

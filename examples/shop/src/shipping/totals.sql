@@ -2,7 +2,8 @@
 with sent as (
     select * from parcels where seq in (select min(seq) from parcels group by source, id)
 )
-select (select coalesce(sum(cds), 0) from sent where outcome = 'shipped') as shipped_cds,
-       (select count(*) from sent where outcome = 'shipped')              as shipped,
-       (select coalesce(sum(cds), 0) from sent where outcome = 'failed')  as failed_cds,
-       (select count(*) from sent where outcome = 'failed')               as failed
+select cast(coalesce(sum(cds) filter (where outcome = 'shipped'), 0) as bigint) as shipped_cds,
+       count(*) filter (where outcome = 'shipped')                              as shipped,
+       cast(coalesce(sum(cds) filter (where outcome = 'failed'), 0) as bigint)  as failed_cds,
+       count(*) filter (where outcome = 'failed')                               as failed
+from sent

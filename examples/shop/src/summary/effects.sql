@@ -1,5 +1,6 @@
 -- One row per event that a handler has dealt with; a second one for the same event is a duplicate.
-select count(*)                                              as received,
-       coalesce(sum(attempt - 1), 0)                         as retried,
-       count(*) - count(distinct source || char(31) || id)   as duplicate_effects
+select count(*)                                          as received,
+       cast(coalesce(sum(attempt - 1), 0) as bigint)     as retried,
+       count(*) - (select count(*) from (select distinct source, id from effects) as once)
+                                                         as duplicate_effects
 from effects

@@ -1,13 +1,18 @@
 //! The audit on databases written by hand: what agrees, what does not, and what counts once.
 
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
 use super::*;
-use crate::book::Book;
+use crate::book::{Book, Schema, Statement};
+use crate::store::{Database, StoreKind};
 
 /// Writes `rows` as SQL into a service's database.
-async fn write(env: &Env, service: &str, schema: &'static str, rows: &'static str) {
-    let path = env.database(service);
-    drop(Book::open(&path, schema).await.unwrap());
-    let options = SqliteConnectOptions::new().filename(&path);
+async fn write(env: &Env, service: &str, schema: Schema, rows: &'static str) {
+    let database = env.database(service);
+    drop(Book::open(&database, schema, false).await.unwrap());
+    let Database::File(path) = database else { panic!("{database} is no file") };
+    let options = SqliteConnectOptions::new().filename(path);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql(rows).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -52,13 +57,13 @@ async fn what_agrees_is_summed_up_as_documented() {
         })
     );
 
-    let progress = progress(directory.path()).await.unwrap();
+    let progress = progress(&env).await.unwrap();
     assert_eq!(progress, Progress { placed: 4, finished: 4, told: 4 });
     assert!(progress.is_done(4) && !progress.is_done(5));
 }
 
 #[tokio::test]
-async fn a_repeated_effect_is_shown_but_counts_once() {
+async fn a_repeated_effect_counts_once_and_is_a_fault_where_there_is_a_store() {
     let directory = tempfile::tempdir().unwrap();
     let env = Env::new("unused:9092", directory.path());
     four_orders(&env).await;
@@ -67,6 +72,13 @@ async fn a_repeated_effect_is_shown_but_counts_once() {
                   where order_id = 1";
     write(&env, payments::NAME, payments::SCHEMA, repeat).await;
 
+    let with_store = summary(&env, &BTreeMap::new()).await.unwrap();
+    assert_eq!(
+        with_store.verify().unwrap_err(),
+        ["payments: effects beyond the first for their event (its view `effects` has them): \
+          1 is not 0"]
+    );
+    let env = Env { store: StoreKind::None, ..env };
     let summary = summary(&env, &BTreeMap::new()).await.unwrap();
     assert_eq!(summary.verify(), Ok(()));
     assert_eq!(summary.money_cents.charged, 9_000);
@@ -152,10 +164,10 @@ async fn each_disagreement_is_a_sentence() {
 async fn services_that_have_not_started_are_no_progress_and_no_summary() {
     let directory = tempfile::tempdir().unwrap();
     let env = Env::new("unused:9092", directory.path());
-    assert_eq!(progress(directory.path()).await.unwrap(), Progress::default());
+    assert_eq!(progress(&env).await.unwrap(), Progress::default());
     // A file without tables, as in the moment of its making.
-    std::fs::write(env.database(orders::NAME), "").unwrap();
-    assert_eq!(progress(directory.path()).await.unwrap(), Progress::default());
+    std::fs::write(directory.path().join("orders.db"), "").unwrap();
+    assert_eq!(progress(&env).await.unwrap(), Progress::default());
     let error = summary(&env, &BTreeMap::new()).await.unwrap_err().to_string();
     assert!(error.contains("no such table"), "{error}");
 }
@@ -164,9 +176,9 @@ async fn services_that_have_not_started_are_no_progress_and_no_summary() {
 async fn a_running_service_can_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let env = Env::new("unused:9092", directory.path());
-    let book = Book::open(&env.database(orders::NAME), orders::SCHEMA).await.unwrap();
-    let place = sqlx::query_as::<_, (i64,)>(include_str!("../orders/place.sql"));
-    let place = place.bind(1).bind("e").bind(4).bind("1997-01-01").bind(2).bind(2_933);
-    book.append(place).await.unwrap();
-    assert_eq!(progress(directory.path()).await.unwrap().placed, 1);
+    let book = Book::open(&env.database(orders::NAME), orders::SCHEMA, true).await.unwrap();
+    let place = Statement::new(include_str!("../orders/place.sql"));
+    let place = place.bind(1_i64).bind("e").bind(4_i64).bind("1997-01-01");
+    book.append::<(i64,)>(place.bind(2_i64).bind(2_933_i64)).await.unwrap();
+    assert_eq!(progress(&env).await.unwrap().placed, 1);
 }

@@ -1,8 +1,8 @@
-//! Services die in the middle of their work and are started again: nothing is lost, and what was
-//! done twice is seen as done twice but counts once.
+//! Services die in the middle of their work and are started again: nothing is lost. With a store
+//! nothing is done twice; without one what was done twice is seen as done twice but counts once.
 
 use serde::{Deserialize, Serialize};
-use shop::{SERVICES, Summary};
+use shop::{SERVICES, StoreKind, Summary};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tidings::{Draft, Event};
@@ -10,8 +10,18 @@ use tidings::{Draft, Event};
 use crate::shop::Shop;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn services_that_are_killed_lose_nothing() {
-    let mut shop = Shop::closed(600).await;
+async fn services_that_are_killed_lose_nothing_and_do_nothing_twice() {
+    // `verify` counts effects beyond the first for their event.
+    killed(StoreKind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_store_services_that_are_killed_lose_nothing() {
+    killed(StoreKind::None).await;
+}
+
+async fn killed(store: StoreKind) {
+    let mut shop = Shop::closed_with(store, 600).await;
     for service in SERVICES {
         shop.start(service);
     }
@@ -41,8 +51,25 @@ async fn a_service_that_was_away_catches_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn events_that_are_handled_again_are_duplicates_and_count_once() {
+async fn events_that_come_again_have_no_effect_again() {
     let mut shop = Shop::open(100).await;
+    let before = shop.finishes().await;
+    announce_again(&shop).await;
+    // Behind them, in each partition, comes what payments has never seen: once that has had its
+    // effect, all of them have been looked at.
+    let publisher = shop.broker.publisher().await.source("/test");
+    for order_id in 1_001..=1_064 {
+        let event = OrderPlaced { order_id, customer: 4, cds: 1, total_cents: 1 };
+        publisher.publish(event).await.unwrap();
+    }
+    let received = |summary: &Summary| summary.services["payments"].received;
+    shop.until(async |shop| received(&shop.summary().await) == received(&before) + 64).await;
+    assert_eq!(shop.summary().await.services["payments"].duplicate_effects, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_store_events_that_come_again_are_duplicates_and_count_once() {
+    let mut shop = Shop::open_with(StoreKind::None, 100).await;
     let before = shop.finishes().await;
 
     // order.placed comes again, as it was: after a redrive, or in a group that was reset. What

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shop::{Env, Progress, Rate, SERVICES, Summary};
+use shop::{Env, Progress, Rate, SERVICES, StoreKind, Summary};
 use tidings::test::Broker;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -19,11 +19,16 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A shop that has sold nothing yet and whose services do not run.
+    /// A shop with stores that has sold nothing yet and whose services do not run.
     pub async fn closed(orders: u32) -> Shop {
+        Shop::closed_with(StoreKind::Sqlite, orders).await
+    }
+
+    pub async fn closed_with(store: StoreKind, orders: u32) -> Shop {
         let directory = tempfile::tempdir().unwrap();
         let broker = Broker::start().await;
         let env = Env {
+            store,
             rate: Rate::Max,
             orders: Some(orders),
             ..Env::new(broker.bootstrap(), directory.path())
@@ -33,7 +38,11 @@ impl Shop {
 
     /// The same, with all services running.
     pub async fn open(orders: u32) -> Shop {
-        let mut shop = Shop::closed(orders).await;
+        Shop::open_with(StoreKind::Sqlite, orders).await
+    }
+
+    pub async fn open_with(store: StoreKind, orders: u32) -> Shop {
+        let mut shop = Shop::closed_with(store, orders).await;
         for service in SERVICES {
             shop.start(service);
         }
@@ -57,7 +66,7 @@ impl Shop {
 
     /// Waits until the shop is as far as `enough` says.
     pub async fn reaches(&mut self, enough: impl Fn(Progress) -> bool) {
-        self.until(async |shop| enough(shop::progress(&shop.env.data_dir).await.unwrap())).await;
+        self.until(async |shop| enough(shop::progress(&shop.env).await.unwrap())).await;
     }
 
     /// Waits for `condition`, as long as all services run.
@@ -70,7 +79,7 @@ impl Shop {
                 }
             }
             if start.elapsed() > DEADLINE {
-                let progress = shop::progress(&self.env.data_dir).await;
+                let progress = shop::progress(&self.env).await;
                 panic!("no further than {progress:?}; {:#?}", self.summary().await);
             }
             sleep(Duration::from_millis(20)).await;

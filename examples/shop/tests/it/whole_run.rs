@@ -1,5 +1,7 @@
 //! Nothing goes wrong but what goes wrong in every shop.
 
+use shop::StoreKind;
+
 use crate::shop::Shop;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,4 +36,12 @@ async fn the_whole_sample_ends_and_the_databases_agree() {
             { "ordered": 24_409_194, "charged": 23_005_698, "refunded": 2_018_550 },
         ])
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_stores_the_databases_agree_too() {
+    let mut shop = Shop::open_with(StoreKind::None, 300).await;
+    let summary = shop.finishes().await;
+    assert_eq!(summary.verify(), Ok(()));
+    assert_eq!(summary.orders.placed, 300);
 }
