@@ -4,8 +4,10 @@
 mod banner;
 mod child;
 mod meter;
+mod place;
 mod scrape;
 mod screen;
+mod settle;
 mod shop_run;
 mod sources;
 mod supervisor;
@@ -45,6 +47,12 @@ pub struct DevArgs {
     /// `none`, where effects may be made twice
     #[arg(long, value_name = "STORE", requires = "demo", default_value_t)]
     store: shop::StoreKind,
+    /// The demo's bank is away for so many seconds, from the 100th order on
+    #[arg(long, value_name = "SECONDS", requires = "demo")]
+    bank_down: Option<u64>,
+    /// The demo's bank cannot read the cards of a few customers: their orders are parked
+    #[arg(long, requires = "demo")]
+    bank_poison: bool,
     /// Run without a terminal and end when every order is in a final state, with one line of JSON
     #[arg(long, requires = "demo")]
     exit: bool,

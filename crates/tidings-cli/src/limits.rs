@@ -106,6 +106,10 @@ pub const RESTART_LONGEST: Duration = Duration::from_secs(10);
 /// A service that lived this long is steady again: its next restart is immediate.
 pub const STEADY_LIFE: Duration = Duration::from_secs(10);
 
+/// How long the demo's banner waits for what it tells of the services, which start in a fraction of
+/// it.
+pub const BANNER_WAIT: Duration = Duration::from_secs(3);
+
 /// How often the live table is drawn: faster than this nobody reads.
 pub const REDRAW_EVERY: Duration = Duration::from_millis(500);
 /// How often it is looked whether the demo is through and whether a service is back: an absence is

@@ -2,6 +2,7 @@
 //! process of its own with a database of its own, and reacts to what others have published; none
 //! calls another. `README.md` has the picture of who reacts to what.
 
+mod bank;
 mod book;
 #[cfg(test)]
 mod contracts;
@@ -20,6 +21,7 @@ mod summary;
 #[cfg(test)]
 mod testing;
 
+pub use self::bank::Bank;
 pub use self::book::BookError;
 pub use self::env::{Env, Rate};
 pub use self::purchases::BadPurchase;

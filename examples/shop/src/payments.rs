@@ -6,6 +6,7 @@ use tidings::prelude::*;
 
 use self::events::heard::{OrderPlaced, StockReturned, StockShort};
 use self::events::{PaymentRefunded, PaymentRefused, PaymentTaken};
+use crate::bank::{Answer, Bank, BankError};
 use crate::book::{Book, Page, Schema, Value};
 
 pub(crate) const NAME: &str = "payments";
@@ -16,21 +17,36 @@ pub(crate) const SCHEMA: Schema = Schema {
 pub(crate) const TOTALS: &str = include_str!("payments/totals.sql");
 
 /// What payments reacts to.
-pub(crate) fn service(book: Book) -> Service {
+pub(crate) fn service(book: Book, bank: Bank) -> Service {
     Service::new(NAME)
         .state(book)
+        .state(bank)
         .on("charge", charge) //                   order.placed   -> payment.taken, .refused
         .on("refund-short", refund_short) //       stock.short    -> payment.refunded
         .on("refund-returned", refund_returned) // stock.returned -> payment.refunded
 }
 
-async fn charge(order: OrderPlaced, mut page: Page) -> Result<Charged, Fail> {
+async fn charge(
+    order: OrderPlaced,
+    State(bank): State<Bank>,
+    mut page: Page,
+) -> Result<Charged, Fail> {
     let OrderPlaced { order_id, customer, cds, total_cents: cents } = order;
+    // Outside first: no transaction is open while somebody else is asked.
+    let outcome = match bank.charge(order_id, customer, cents) {
+        Ok(Answer::Taken) => Outcome::Taken,
+        Ok(Answer::Refused) => Outcome::Refused,
+        // Every order would fail until it is back, so no attempt counts.
+        Err(away @ BankError::Away) => return Err(Fail::down(away)),
+        // Another attempt would not help: somebody has to call the bank.
+        Err(unreadable @ BankError::Unreadable { .. }) => return Err(Fail::reject(unreadable)),
+        Err(other) => return Err(other.into()),
+    };
     let charge = page.effect(include_str!("payments/charge.sql"));
-    let charge = charge.bind(order_id).bind(customer).bind(cents).bind(bank(customer, cents));
+    let charge = charge.bind(order_id).bind(customer).bind(cents).bind(outcome);
     Ok(match page.append(charge).await? {
-        (Answer::Taken,) => Charged::Taken(PaymentTaken { order_id, customer, cds, cents }),
-        (Answer::Refused,) => Charged::Refused(PaymentRefused { order_id, customer, cents }),
+        (Outcome::Taken,) => Charged::Taken(PaymentTaken { order_id, customer, cds, cents }),
+        (Outcome::Refused,) => Charged::Refused(PaymentRefused { order_id, customer, cents }),
     })
 }
 
@@ -49,29 +65,21 @@ pub(crate) enum Charged {
     Refused(PaymentRefused),
 }
 
-/// What the bank says, as it stands in the database.
+/// A decision about an order, as it stands in the database.
 #[derive(Debug, Clone, Copy, PartialEq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
-enum Answer {
+enum Outcome {
     Taken,
     Refused,
 }
 
-impl From<Answer> for Value {
-    fn from(answer: Answer) -> Value {
-        Value::from(match answer {
-            Answer::Taken => "taken",
-            Answer::Refused => "refused",
+impl From<Outcome> for Value {
+    fn from(outcome: Outcome) -> Value {
+        Value::from(match outcome {
+            Outcome::Taken => "taken",
+            Outcome::Refused => "refused",
         })
     }
-}
-
-/// The bank's rule, the same at every repeat: a free order needs no bank, every 29th card is
-/// blocked, and nobody pays more than 250 dollars at once.
-fn bank(customer: u32, cents: i64) -> Answer {
-    let free = cents == 0;
-    let good = !customer.is_multiple_of(29) && cents <= 25_000;
-    if free || good { Answer::Taken } else { Answer::Refused }
 }
 
 async fn refund(mut page: Page, order_id: u32) -> Result<PaymentRefunded, Fail> {

@@ -5,6 +5,7 @@ use tidings::admin::Admin;
 use tidings::config::{Origin, Settings};
 use tidings::{Outbox, Publisher, Service};
 
+use crate::bank::Bank;
 use crate::book::Book;
 use crate::limits::HANDLERS_AT_ONCE;
 use crate::orders::Announcer;
@@ -36,19 +37,31 @@ pub async fn run_service_until(
 }
 
 async fn open(name: &str, env: &Env) -> Result<(Service, Book), Error> {
-    let (schema, service): (_, fn(Book) -> Service) = match name {
-        orders::NAME => (orders::SCHEMA, orders::service),
-        payments::NAME => (payments::SCHEMA, payments::service),
-        inventory::NAME => (inventory::SCHEMA, inventory::service),
-        shipping::NAME => (shipping::SCHEMA, shipping::service),
-        notifications::NAME => (notifications::SCHEMA, notifications::service),
-        _ => return Err(Error::UnknownService { name: name.to_owned() }),
+    let schema = match name {
+        orders::NAME => orders::SCHEMA,
+        payments::NAME => payments::SCHEMA,
+        inventory::NAME => inventory::SCHEMA,
+        shipping::NAME => shipping::SCHEMA,
+        notifications::NAME => notifications::SCHEMA,
+        _ => return Err(unknown(name)),
     };
     let book = Book::open(&env.database(name), schema, env.store.is_once()).await?;
+    let service = match name {
+        orders::NAME => orders::service(book.clone()),
+        payments::NAME => payments::service(book.clone(), Bank::beside(&env.data_dir)),
+        inventory::NAME => inventory::service(book.clone()),
+        shipping::NAME => shipping::service(book.clone()),
+        notifications::NAME => notifications::service(book.clone()),
+        _ => return Err(unknown(name)),
+    };
     let settings = settings(env)?;
     create_topics(&settings).await?;
-    let service = service(book.clone()).settings(settings).concurrency(HANDLERS_AT_ONCE);
+    let service = service.settings(settings).concurrency(HANDLERS_AT_ONCE);
     Ok((book.keep(service), book))
+}
+
+fn unknown(name: &str) -> Error {
+    Error::UnknownService { name: name.to_owned() }
 }
 
 /// Who announces orders, if this is the service that does so: the outbox of its store, if it has

@@ -1,7 +1,7 @@
 //! The audit at the end: what each service's own database says, and whether they agree. Read only,
 //! and by nobody that takes part: a service never looks into another's database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ pub struct Progress {
     pub finished: i64,
     /// Orders whose customer has been told how they ended.
     pub told: i64,
+    /// Orders that wait for a person, counted when all orders are placed.
+    pub parked: i64,
 }
 
 /// What the shop did, as the demo's last line shows it in JSON.
@@ -33,7 +35,7 @@ pub struct Summary {
     checks: Vec<Check>,
 }
 
-/// Orders by final state; what is in none of them is still on its way.
+/// Orders by final state; what is in none of them, and not parked, is still on its way.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Orders {
     /// All orders.
@@ -44,6 +46,8 @@ pub struct Orders {
     pub refused: i64,
     /// Stock was short or shipping failed; money and goods are back.
     pub cancelled: i64,
+    /// One of its events cannot be handled, and waits for a person.
+    pub parked: i64,
 }
 
 /// Sums in US cents, each effect counted once per (source, id) of its cause.
@@ -86,9 +90,8 @@ struct Check {
 impl Progress {
     /// Whether `expected` orders are placed and nothing of them is on its way.
     pub fn is_done(&self, expected: u32) -> bool {
-        self.placed >= i64::from(expected)
-            && self.finished >= self.placed
-            && self.told >= self.placed
+        let Progress { placed, finished, told, parked } = *self;
+        placed >= i64::from(expected) && finished + parked >= placed && told + parked >= placed
     }
 }
 
@@ -121,18 +124,45 @@ impl Check {
 /// What a store is there for: the view `effects` of each service has one row per (source, id).
 const ONCE: &str = "effects beyond the first for their event (its view `effects` has them)";
 
-/// How far the shop is: two counts in each of two databases. Services that have not started yet
-/// count as zero.
+/// How far the shop is: counts in two databases, and when all orders are placed what is parked in
+/// any. Services that have not started yet count as zero.
 ///
 /// # Errors
 /// When a database cannot be read.
 pub async fn progress(env: &Env) -> Result<Progress, BookError> {
-    let (placed, finished) =
-        audit::row_or_default(&env.database(orders::NAME), include_str!("orders/progress.sql"))
-            .await?;
+    let sold = include_str!("orders/progress.sql");
+    let sold = audit::rows_if_there(&env.database(orders::NAME), sold).await?;
+    let (placed, finished) = sold.into_iter().next().unwrap_or_default();
     let told = include_str!("notifications/progress.sql");
-    let (told,) = audit::row_or_default(&env.database(notifications::NAME), told).await?;
-    Ok(Progress { placed, finished, told })
+    let told = audit::rows_if_there(&env.database(notifications::NAME), told).await?;
+    let (told,) = told.into_iter().next().unwrap_or_default();
+    let progress = Progress { placed, finished, told, parked: 0 };
+    if placed < i64::from(env.expected_orders()) || progress.is_done(env.expected_orders()) {
+        return Ok(progress);
+    }
+    let parked = i64::try_from(parked(env).await?.len()).unwrap_or(i64::MAX);
+    Ok(Progress { parked, ..progress })
+}
+
+/// The orders of which an event waits for a person, in whichever service.
+async fn parked(env: &Env) -> Result<BTreeSet<i64>, BookError> {
+    let mut orders = BTreeSet::new();
+    for service in SERVICES {
+        let keys = include_str!("summary/parked.sql");
+        let keys = audit::rows_if_there::<(Vec<u8>,)>(&env.database(service), keys).await?;
+        let number = |key: Vec<u8>| std::str::from_utf8(&key).ok()?.parse::<i64>().ok();
+        orders.extend(keys.into_iter().filter_map(|(key,)| number(key)));
+    }
+    Ok(orders)
+}
+
+/// How many orders wait for a person and have not ended, and their value.
+async fn waiting(env: &Env) -> Result<(i64, i64), BookError> {
+    let parked = parked(env).await?;
+    let open = include_str!("orders/open.sql");
+    let open: Vec<(i64, i64)> = audit::rows(&env.database(orders::NAME), open).await?;
+    let cents = open.into_iter().filter(|(order_id, _)| parked.contains(order_id));
+    Ok(cents.fold((0, 0), |(orders, sum), (_, cents)| (orders + 1, sum + cents)))
 }
 
 /// Reads all databases of a shop. `dead_lettered` is, by service, how many records its dead letter
@@ -153,7 +183,9 @@ pub async fn summary(
     let sent: shipping::Totals = audit::row(&of(shipping::NAME), shipping::TOTALS).await?;
     let told = audit::row(&of(notifications::NAME), notifications::TOTALS).await?;
 
-    let mut checks = checks(&sold, &paid, &stock, &sent, &told);
+    let waiting = waiting(env).await?;
+
+    let mut checks = checks(&sold, waiting, &paid, &stock, &sent, &told);
     let mut services = BTreeMap::new();
     for &name in SERVICES {
         let (received, retried, duplicate_effects) =
@@ -179,6 +211,7 @@ pub async fn summary(
             completed: sold.completed,
             refused: sold.refused,
             cancelled: sold.cancelled,
+            parked: waiting.0,
         },
         money_cents: Money {
             ordered: sold.ordered_cents,
@@ -193,6 +226,7 @@ pub async fn summary(
 /// Everything that must be the same in two databases once no order is on its way.
 fn checks(
     sold: &orders::Totals,
+    (parked, parked_cents): (i64, i64),
     paid: &payments::Totals,
     stock: &inventory::Totals,
     sent: &shipping::Totals,
@@ -203,12 +237,12 @@ fn checks(
         check(
             "orders in a final state",
             sold.completed + sold.refused + sold.cancelled,
-            sold.placed,
+            sold.placed - parked,
         ),
         check(
             "cents charged and refused",
             paid.taken_cents + paid.refused_cents,
-            sold.ordered_cents,
+            sold.ordered_cents - parked_cents,
         ),
         check("cents refused", paid.refused_cents, sold.refused_cents),
         check("cents refunded", paid.refunded_cents, sold.cancelled_cents),

@@ -13,6 +13,8 @@ mod certificates;
 
 /// The shop's topics and its services' groups: what its user may use, and nothing else.
 const TOPICS: [&str; 5] = ["orders", "payments", "stock", "parcels", "notices"];
+/// Where people ask services with a store to act.
+const ACTS: &str = "tidings.acts";
 const GROUPS: [&str; 5] = ["orders", "payments", "inventory", "shipping", "notifications"];
 
 /// Everyone's password is the name and `-secret`.
@@ -101,13 +103,14 @@ impl Secured {
             names.iter().flat_map(|name| [flag.to_owned(), (*name).to_owned()]).collect()
         };
         let topics = of("--topic", &TOPICS);
+        let acts = of("--topic", &[ACTS]);
         let groups = of("--group", &GROUPS);
         let everything = ["--topic", "*", "--group", "*", "--cluster"].map(str::to_owned).to_vec();
         let prefixed = ["--resource-pattern-type", "prefixed"].map(str::to_owned).to_vec();
         let lines: [(&[&str], &[&str], Vec<String>); 5] = [
             (&["alice"], &["All"], everything),
             // Dead letters go to `<topic>.<group>.dlq`: the right is on what names begin with.
-            (&["shop"], &["Create", "Read", "Write"], [prefixed, topics.clone()].concat()),
+            (&["shop"], &["Create", "Read", "Write"], [prefixed, topics.clone(), acts].concat()),
             (&["shop", "no-write", "no-read"], &["Read"], groups),
             (&["no-write", "no-group"], &["Read"], topics.clone()),
             (&["no-read"], &["Describe"], topics),

@@ -47,6 +47,8 @@ impl Row {
                     command.env("TIDINGS_INSTANCE", name);
                 }
                 command.env("TIDINGS_BOOTSTRAP", &self.bootstrap).env("SHOP_DATA_DIR", directory);
+                // With a store it would go on without the right to publish: rows wait for it.
+                command.env("SHOP_STORE", "none");
                 for (name, value) in &self.settings {
                     let name = name.replace('.', "_").to_ascii_uppercase();
                     command.env(format!("TIDINGS_KAFKA_{name}"), value);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::meter::Meter;
 use super::{DevArgs, Ground};
 use crate::broker::start::USUAL;
 use crate::output::{self, Screen};
@@ -26,8 +27,14 @@ pub fn plain(args: &DevArgs, ground: &Ground, screen: &Screen) -> String {
     render(&headline(args, ground, screen), &tries, screen)
 }
 
-/// The banner of the shop; `pid` is the payments service's.
-pub fn shop(args: &DevArgs, ground: &Ground, pid: Option<u32>, screen: &Screen) -> String {
+/// The banner of the shop, with what to do to its payments service and to the bank that this asks.
+pub fn shop(
+    args: &DevArgs,
+    ground: &Ground,
+    payments: Option<&Meter>,
+    bank: &shop::Bank,
+    screen: &Screen,
+) -> String {
     let at = bootstrap_flag(&ground.bootstrap);
     let mut tries = vec![
         Try {
@@ -39,9 +46,23 @@ pub fn shop(args: &DevArgs, ground: &Ground, pid: Option<u32>, screen: &Screen) 
             shows: "everything one order caused",
         },
     ];
-    if let Some(pid) = pid {
+    if let Some(pid) = payments.and_then(|payments| payments.pid) {
         let shows = "the payments service; watch it catch up";
         tries.push(Try { command: format!("kill -9 {pid}"), shows });
+    }
+    if args.bank_poison {
+        let shows = "the orders that the bank cannot take";
+        tries.push(Try { command: format!("tidings dlq ls{at}"), shows });
+        if let Some(address) = payments.and_then(|payments| payments.address) {
+            let command = format!("curl -s http://{address}/metrics | grep ^tidings_dlq");
+            tries.push(Try { command, shows: "how many, as an alert sees it" });
+        }
+        let shows = "the bank is mended; next:  tidings dlq redrive";
+        let file = bank.unreadable_cards();
+        tries.push(Try { command: format!("rm {}", file.display()), shows });
+    } else {
+        let shows = "the bank is away, until you remove the file";
+        tries.push(Try { command: format!("touch {}", bank.away().display()), shows });
     }
     render(&headline(args, ground, screen), &tries, screen)
 }

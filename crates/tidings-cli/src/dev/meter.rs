@@ -121,6 +121,7 @@ impl Meter {
             in_flight: self.now.in_flight,
             retried: self.before.retried + self.now.retried,
             dead: self.before.dead + self.now.dead,
+            parked: self.now.parked,
         }
     }
 
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     fn sample(handled: u64) -> Sample {
-        Sample { handled, in_flight: 1, retried: 2, dead: 0 }
+        Sample { handled, in_flight: 1, retried: 2, dead: 0, parked: 3 }
     }
 
     #[test]
@@ -176,7 +177,10 @@ mod tests {
         let note = meter.hear(&News::Ended { name: "payments", how, code: None, pause }, now);
         assert_eq!(note.as_deref(), Some("payments was killed (signal 9); starts again in 200 ms"));
         meter.measure(sample(7), now);
-        assert_eq!(meter.total(), Sample { handled: 107, in_flight: 1, retried: 4, dead: 0 });
+        assert_eq!(
+            meter.total(),
+            Sample { handled: 107, in_flight: 1, retried: 4, dead: 0, parked: 3 }
+        );
     }
 
     #[test]

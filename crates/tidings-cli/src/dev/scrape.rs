@@ -20,8 +20,10 @@ pub struct Sample {
     pub in_flight: u64,
     /// Attempts that failed and were tried again.
     pub retried: u64,
-    /// Events given up.
+    /// Events given up, or parked until a person sees to them; counted when it happened.
     pub dead: u64,
+    /// Events that are parked now.
+    pub parked: u64,
 }
 
 /// Asks a service for its metrics; `None` when it does not answer.
@@ -65,6 +67,7 @@ impl Sample {
             in_flight: sum("tidings_handler_inflight"),
             retried: sum("tidings_retries_total"),
             dead: sum("tidings_dead_letters_total"),
+            parked: sum("tidings_dlq_depth"),
         }
     }
 }
@@ -89,10 +92,11 @@ tidings_events_handled_total{handler="charge",type="a b}",outcome="done"} 1200
 tidings_events_handled_total{handler="refund",type="c",outcome="done"} 3
 tidings_handler_inflight{handler="charge"} 2
 tidings_retries_total{handler="charge",reason="x"} 14
+tidings_dlq_depth{topic="orders.payments.dlq"} 3
 tidings_handler_duration_seconds_sum 0.5
 nonsense
 "#;
-        let sample = Sample { handled: 1203, in_flight: 2, retried: 14, dead: 0 };
+        let sample = Sample { handled: 1203, in_flight: 2, retried: 14, dead: 0, parked: 3 };
         assert_eq!(Sample::of(text), sample);
     }
 }

@@ -2,26 +2,26 @@
 //! `--exit` waits until every order is in a final state and adds up.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::ZonedDateTime;
-use tempfile::TempDir;
 use tidings::admin::Admin;
 use tidings::config::{Origin, Settings};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::banner;
 use super::meter::{Meter, Notes};
+use super::place::{Place, cannot_read, open_bank};
 use super::screen::Live;
-use super::sources::{self, Lag, Newest};
+use super::settle::settle;
+use super::sources::{Lag, Newest};
 use super::supervisor::{News, Recipe, Supervisor};
 use super::{DevArgs, Ground, scrape, table};
 use crate::cli::Global;
 use crate::cluster::Cluster;
-use crate::failure::{Exit, Failure, causes};
+use crate::failure::{Exit, Failure};
 use crate::output::{self, Screen};
 use crate::{limits, settings, signals};
 
@@ -48,13 +48,14 @@ pub async fn run(
     env.rate = args.rate;
     env.orders = args.orders;
     place.refuse_what_is_left(&env).await?;
+    let bank = open_bank(args, &env)?;
     let (news, heard) = mpsc::channel(limits::NEWS_WAITING);
     let recipe = recipe(&env, &settings)?;
     let supervisor = Supervisor::start(shop::SERVICES, &recipe, &news);
     drop(news);
     let is_live = screen.terminal && !args.exit;
     let mut show = Show::new(args, &global, screen, heard, is_live);
-    let watched = show.run(ground, &env, &mut stop).await;
+    let watched = show.run(ground, &env, &bank, &mut stop).await;
     tokio::select! {
         () = supervisor.shut_down() => {}
         // A second signal ends at once: the services are killed with the runtime.
@@ -68,59 +69,6 @@ pub async fn run(
         Err(failure) => Err(failure),
     };
     settled.and(place.clear(&env).await)
-}
-
-/// Where the services keep their databases.
-struct Place {
-    directory: PathBuf,
-    /// Removed with all that is in it when the command ends.
-    temporary: Option<TempDir>,
-}
-
-impl Place {
-    fn of(args: &DevArgs) -> Result<Self, Failure> {
-        let cannot = |error| Failure::new(format!("cannot make a directory for the shop: {error}"));
-        match &args.data {
-            Some(data) => {
-                let directory = data.join("shop");
-                std::fs::create_dir_all(&directory).map_err(cannot)?;
-                Ok(Self { directory, temporary: None })
-            }
-            None => {
-                let temporary = tempfile::Builder::new().prefix("tidings-shop-").tempdir();
-                let temporary = temporary.map_err(cannot)?;
-                let directory = temporary.path().to_owned();
-                Ok(Self { directory, temporary: Some(temporary) })
-            }
-        }
-    }
-}
-
-impl Place {
-    /// Schemas on a PostgreSQL tell of events on another broker, unless the broker's data is kept
-    /// beside them.
-    async fn refuse_what_is_left(&self, env: &shop::Env) -> Result<(), Failure> {
-        let found = shop::schemas(env).await.map_err(|error| cannot_read(&error))?;
-        if found.is_empty() || self.temporary.is_none() {
-            return Ok(());
-        }
-        let schemas = found.join(", ");
-        Err(Failure::new(format!("the PostgreSQL has schemas of an earlier shop: {schemas}"))
-            .help("go on with its data:  --data DIR, as it was started then")
-            .help(format!("or start anew, in psql:  drop schema {schemas} cascade")))
-    }
-
-    /// What was not meant to be kept goes: the directory by itself, schemas here.
-    async fn clear(self, env: &shop::Env) -> Result<(), Failure> {
-        match self.temporary {
-            Some(_) => shop::drop_schemas(env).await.map_err(|error| cannot_read(&error)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn cannot_read(error: &shop::BookError) -> Failure {
-    Failure::new("cannot read the shop's databases").because(causes(error))
 }
 
 /// Made before the services start, so that they can be watched from the first event on.
@@ -156,7 +104,7 @@ fn recipe(env: &shop::Env, settings: &Settings) -> Result<Recipe, Failure> {
 
 /// How the watching ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
+pub enum Ended {
     /// A signal.
     Interrupted,
     /// All orders are in a final state.
@@ -200,11 +148,13 @@ impl<'a> Show<'a> {
         &mut self,
         ground: &Ground,
         env: &shop::Env,
+        bank: &shop::Bank,
         stop: &mut signals::Stop,
     ) -> Result<Ended, Failure> {
-        self.first_starts().await;
-        let pid = self.meters.iter().find(|meter| meter.name == "payments").and_then(|m| m.pid);
-        let banner = banner::shop(self.args, ground, pid, self.screen);
+        // Without what is not known by then.
+        let _late = timeout(limits::BANNER_WAIT, self.first_starts()).await;
+        let payments = self.meters.iter().find(|meter| meter.name == "payments");
+        let banner = banner::shop(self.args, ground, payments, bank, self.screen);
         match self.live {
             Some(_) => output::print(&banner)?,
             None => output::note(banner.trim_end()),
@@ -251,9 +201,10 @@ impl<'a> Show<'a> {
         }
     }
 
-    /// Waits until each service has a process, so that the banner can name one.
+    /// Waits until each service has a process and has told where its metrics are, for the banner.
     async fn first_starts(&mut self) {
-        while self.meters.iter().any(|meter| meter.pid.is_none()) {
+        let unknown = |meter: &Meter| meter.pid.is_none() || meter.address.is_none();
+        while self.meters.iter().any(unknown) {
             let Some(news) = self.news.recv().await else { return };
             let failed = matches!(news, News::Ended { .. });
             self.hear(&news);
@@ -368,41 +319,4 @@ fn measure_lags(lags: Vec<Lag>, tell: mpsc::Sender<Measured>) {
         // Nobody waits for it any more when the command ends.
         let _ = tell.blocking_send((lags, measured));
     });
-}
-
-/// The last line, and whether everything adds up.
-async fn settle(
-    global: &Global,
-    screen: &Screen,
-    env: &shop::Env,
-    ended: Ended,
-    args: &DevArgs,
-) -> Result<(), Failure> {
-    let (global, screen) = (global.clone(), *screen);
-    let counted = tokio::task::spawn_blocking(move || {
-        sources::dead_letters(&global, shop::SERVICES, &screen)
-    });
-    let dead = counted
-        .await
-        .map_err(|error| Failure::new(format!("cannot count the dead letters: {error}")))??;
-    let summary = shop::summary(env, &dead).await.map_err(|error| cannot_read(&error))?;
-    let line = serde_json::to_value(&summary)
-        .map_err(|error| Failure::new(format!("cannot write the summary: {error}")))?;
-    output::json(line)?;
-    if ended == Ended::Interrupted && args.exit {
-        return Err(Failure::new("interrupted before every order was in a final state")
-            .exit(Exit::Interrupted));
-    }
-    match summary.verify() {
-        Err(reasons) if args.exit => {
-            let failure = Failure::new("the audit of the services' databases found faults");
-            let failure = reasons.into_iter().fold(failure, Failure::because);
-            let help = match args.data {
-                Some(_) => format!("look at the databases:  {}", env.data_dir.display()),
-                None => "keep the databases, to look at them:  --data DIR".to_owned(),
-            };
-            Err(failure.help(help).exit(Exit::CheckFailed))
-        }
-        _ => Ok(()),
-    }
 }

@@ -15,6 +15,7 @@ pub fn render(meters: &[Meter], notes: &Notes, screen: &Screen) -> String {
         ("in flight", Align::Right),
         ("retried", Align::Right),
         ("dead", Align::Right),
+        ("parked", Align::Right),
         ("last", Align::Left),
     ];
     let mut table = Table::new(&columns, None);
@@ -29,6 +30,7 @@ pub fn render(meters: &[Meter], notes: &Notes, screen: &Screen) -> String {
             number(total.in_flight),
             number(total.retried),
             number(total.dead),
+            number(total.parked),
             meter.last.clone(),
         ]);
     }
@@ -57,7 +59,7 @@ mod tests {
         let mut orders = Meter::new("orders");
         orders.hear(&News::Started { name: "orders", pid: 48211 }, now);
         for (seconds, handled) in [(0, 1_164), (2, 1_204)] {
-            let sample = Sample { handled, in_flight: 0, retried: 1, dead: 0 };
+            let sample = Sample { handled, in_flight: 0, retried: 1, dead: 2, parked: 1 };
             orders.measure(sample, now + Duration::from_secs(seconds));
         }
         orders.lags(0);

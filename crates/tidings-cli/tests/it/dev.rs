@@ -124,24 +124,44 @@ fn a_killed_service_is_started_again_and_nothing_is_lost() {
 
 #[test]
 fn without_a_store_orders_reach_a_final_state_too() {
-    let mut command = tidings();
-    command.args(["dev", "--demo", "shop", "--listen", "127.0.0.1:0", "--store", "none"]);
-    command.args(["--rate", "max", "--orders", "60", "--exit"]);
-    let ran = run(command, "");
+    let ran = headless(&["--orders", "60", "--store", "none"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(lines(&ran.out)[0]["orders"]["placed"], 60);
+}
+
+fn headless(more: &[&str]) -> Ran {
+    let mut command = tidings();
+    command.args(["dev", "--demo", "shop", "--listen", "127.0.0.1:0", "--rate", "max", "--exit"]);
+    command.args(more);
+    run(command, "")
+}
+
+#[test]
+fn orders_end_although_the_bank_was_away() {
+    let ran = headless(&["--orders", "150", "--bank-down", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let summary = &lines(&ran.out)[0];
+    agrees(summary, 150);
+    assert!(summary["services"]["payments"]["retried"].as_u64() > Some(0), "{summary}");
+}
+
+#[test]
+fn orders_that_the_bank_cannot_take_are_told_as_parked() {
+    let ran = headless(&["--orders", "60", "--bank-poison"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let summary = &lines(&ran.out)[0];
+    assert_eq!(summary["orders"]["parked"], 9);
+    assert_eq!(summary["services"]["payments"]["dead_lettered"], 9);
+    let ran = headless(&["--orders", "60", "--bank-poison", "--store", "none"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("--bank-poison needs a store"), "{}", ran.err);
 }
 
 #[test]
 fn an_effect_that_was_made_twice_is_a_fault_where_there_is_a_store() {
     let data = tempfile::tempdir().expect("a directory");
     let directory = data.path().display().to_string();
-    let selling = |orders: &str| {
-        let mut command = tidings();
-        command.args(["dev", "--demo", "shop", "--listen", "127.0.0.1:0", "--data", &directory]);
-        command.args(["--rate", "max", "--exit", "--orders", orders]);
-        run(command, "")
-    };
+    let selling = |orders: &str| headless(&["--data", &directory, "--orders", orders]);
     assert_eq!(selling("20").code, 0);
     double_a_charge(&data.path().join("shop/payments.db"));
     let ran = selling("40");

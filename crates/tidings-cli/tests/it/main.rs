@@ -12,3 +12,4 @@ mod machine;
 mod new_service;
 mod settings;
 mod topics;
+mod walk_through;

@@ -1,4 +1,4 @@
-//! Read only, from outside: one row of a service's database, over a connection of its own.
+//! Read only, from outside: rows of a service's database, over a connection of its own.
 
 use std::str::FromStr;
 
@@ -17,6 +17,17 @@ const UNDEFINED_TABLE: &str = "42P01";
 /// # Errors
 /// When the database is missing or cannot be read.
 pub(crate) async fn row<R: Row>(database: &Database, select: &'static str) -> Result<R, BookError> {
+    rows(database, select).await?.pop().ok_or(BookError::NoRow)
+}
+
+/// The rows that `select` returns.
+///
+/// # Errors
+/// When the database is missing or cannot be read.
+pub(crate) async fn rows<R: Row>(
+    database: &Database,
+    select: &'static str,
+) -> Result<Vec<R>, BookError> {
     let select = Statement::new(select);
     let open = |source| BookError::Open { place: database.to_string(), source };
     let rows = match database {
@@ -36,27 +47,27 @@ pub(crate) async fn row<R: Row>(database: &Database, select: &'static str) -> Re
             rows
         }
     };
-    rows.map_err(BookError::Statement)?.pop().ok_or(BookError::NoRow)
+    rows.map_err(BookError::Statement)
 }
 
-/// As [`row`], for a service that may not have made its database yet.
+/// As [`rows`]; none of a service that may not have made its database yet, or these tables.
 ///
 /// # Errors
-/// As [`row`].
-pub(crate) async fn row_or_default<R: Row + Default>(
+/// As [`rows`].
+pub(crate) async fn rows_if_there<R: Row>(
     database: &Database,
     select: &'static str,
-) -> Result<R, BookError> {
+) -> Result<Vec<R>, BookError> {
     if matches!(database, Database::File(path) if !path.exists()) {
-        return Ok(R::default());
+        return Ok(Vec::new());
     }
-    match row(database, select).await {
+    match rows(database, select).await {
         // Between the making of the file and that of its tables.
         Err(BookError::Statement(sqlx::Error::Database(error)))
             if error.message().starts_with("no such table")
                 || error.code().as_deref() == Some(UNDEFINED_TABLE) =>
         {
-            Ok(R::default())
+            Ok(Vec::new())
         }
         read => read,
     }

@@ -1,4 +1,7 @@
-//! Payments: the bank's rule, and that money moves once per decision however often it is asked.
+//! Payments: what comes of the bank's answers, and that money moves once per decision however often
+//! it is asked.
+
+use std::time::{Duration, UNIX_EPOCH};
 
 use tidings::Draft;
 
@@ -14,19 +17,9 @@ fn taken(order_id: u32) -> PaymentTaken {
     PaymentTaken { order_id, customer: 4, cds: 2, cents: 2_933 }
 }
 
-#[test]
-fn the_bank_decides_by_customer_and_amount() {
-    for (customer, cents, answer) in [
-        (4, 2_933, Answer::Taken),
-        (4, 25_000, Answer::Taken),
-        (4, 25_001, Answer::Refused),
-        (28, 1, Answer::Taken),
-        (29, 1, Answer::Refused),
-        (58, 2_933, Answer::Refused),
-        (29, 0, Answer::Taken),
-    ] {
-        assert_eq!(bank(customer, cents), answer, "{customer} {cents}");
-    }
+/// Payments with a bank that works.
+fn service(book: Book) -> Service {
+    super::service(book, Bank::beside("no such directory".as_ref()))
 }
 
 #[tokio::test]
@@ -82,4 +75,38 @@ async fn what_was_not_taken_is_not_given_back() {
         handled.expect_dead_letter(&format!("nothing was taken for order {order_id}"));
     }
     assert_eq!(t.rows::<(i64,)>("select count(*) from refunds").await, [(0,)]);
+}
+
+#[tokio::test]
+async fn a_card_that_the_bank_cannot_read_is_parked_until_it_can() {
+    let directory = tempfile::tempdir().unwrap();
+    let bank = Bank::beside(directory.path());
+    bank.open().unwrap();
+    bank.spoil_cards().unwrap();
+    let t = bench(SCHEMA, |book| super::service(book, bank.clone())).await;
+    let handled = t.harness.handle(order(8, 71, 2_933)).await;
+    assert_eq!(handled.attempts(), 1, "another one would not help");
+    handled.expect_dead_letter("the bank cannot read the card of customer 71");
+    assert_eq!(t.effects().await, (0, 0));
+
+    std::fs::remove_file(bank.unreadable_cards()).unwrap();
+    let taken = PaymentTaken { order_id: 8, customer: 71, cds: 2, cents: 2_933 };
+    t.harness.redrive().await.expect_published(taken);
+    assert_eq!(t.effects().await, (1, 1));
+}
+
+#[tokio::test]
+async fn while_the_bank_is_away_no_attempt_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let bank = Bank::beside(directory.path());
+    bank.open().unwrap();
+    // For a moment of real time, while the harness lets no time pass between attempts: so there are
+    // more of them than an error would get.
+    let until = UNIX_EPOCH.elapsed().unwrap() + Duration::from_millis(300);
+    std::fs::write(bank.away(), until.as_millis().to_string()).unwrap();
+    let t = bench(SCHEMA, |book| super::service(book, bank)).await;
+    let handled = t.harness.handle(order(1, 4, 2_933)).await;
+    assert!(handled.attempts() > 5, "{handled:?}");
+    handled.expect_published(taken(1));
+    assert_eq!(t.effects().await, (1, 1));
 }

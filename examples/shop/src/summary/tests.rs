@@ -40,7 +40,7 @@ async fn what_agrees_is_summed_up_as_documented() {
     assert_eq!(
         serde_json::to_value(&summary).unwrap(),
         serde_json::json!({
-            "orders": { "placed": 4, "completed": 1, "refused": 1, "cancelled": 2 },
+            "orders": { "placed": 4, "completed": 1, "refused": 1, "cancelled": 2, "parked": 0 },
             "money_cents": { "ordered": 10_000, "charged": 9_000, "refunded": 7_000 },
             "services": {
                 "orders": { "received": 4, "published": 8, "retried": 0, "dead_lettered": 0,
@@ -58,7 +58,7 @@ async fn what_agrees_is_summed_up_as_documented() {
     );
 
     let progress = progress(&env).await.unwrap();
-    assert_eq!(progress, Progress { placed: 4, finished: 4, told: 4 });
+    assert_eq!(progress, Progress { placed: 4, finished: 4, told: 4, parked: 0 });
     assert!(progress.is_done(4) && !progress.is_done(5));
 }
 

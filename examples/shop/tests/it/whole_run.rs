@@ -13,7 +13,7 @@ async fn three_hundred_orders_end_and_the_databases_agree() {
     assert_eq!(
         serde_json::to_value((&summary.orders, &summary.money_cents)).unwrap(),
         serde_json::json!([
-            { "placed": 300, "completed": 286, "refused": 3, "cancelled": 11 },
+            { "placed": 300, "completed": 286, "refused": 3, "cancelled": 11, "parked": 0 },
             { "ordered": 1_020_013, "charged": 997_426, "refunded": 70_108 },
         ])
     );
@@ -32,7 +32,7 @@ async fn the_whole_sample_ends_and_the_databases_agree() {
     assert_eq!(
         serde_json::to_value((&summary.orders, &summary.money_cents)).unwrap(),
         serde_json::json!([
-            { "placed": 6_919, "completed": 6_427, "refused": 227, "cancelled": 265 },
+            { "placed": 6_919, "completed": 6_427, "refused": 227, "cancelled": 265, "parked": 0 },
             { "ordered": 24_409_194, "charged": 23_005_698, "refunded": 2_018_550 },
         ])
     );
