@@ -1,6 +1,6 @@
 //! The shop: the whole sample as fast as it goes, on the embedded broker and on Apache Kafka. The
-//! same five processes and the same command, with another `--bootstrap`; a run whose sums do not
-//! agree is no run.
+//! same five processes and the same command, with another `--bootstrap`, without stores and with
+//! them; a run whose sums do not agree is no run.
 
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -16,6 +16,7 @@ use crate::{Outcome, load};
 #[derive(Debug)]
 struct Run {
     broker: &'static str,
+    store: &'static str,
     orders: u64,
     published: u64,
     handled: u64,
@@ -25,11 +26,11 @@ struct Run {
 }
 
 pub(super) fn run(plan: &Plan) -> Outcome<Section> {
-    let mut runs = vec![sell(plan, "embedded, in memory, one command", None)?];
+    let mut runs = sell_both(plan, "embedded, in memory, one command", None)?;
 
     let dir = tidings::fresh_dir("bench-shop")?;
     let broker = Broker::start(&plan.tidings, &dir.join("data"), &[])?;
-    runs.push(sell(plan, "`tidings broker --data` at `power`", Some(broker.bootstrap()))?);
+    runs.extend(sell_both(plan, "`tidings broker --data` at `power`", Some(broker.bootstrap()))?);
     broker.stop()?;
     std::fs::remove_dir_all(dir)?;
 
@@ -40,20 +41,35 @@ pub(super) fn run(plan: &Plan) -> Outcome<Section> {
     let warm_up = ["produce", "--topic", "warm-up", "--messages", messages];
     load::run(&plan.load, &bootstrap, &warm_up)?;
     load::run(&plan.load, &bootstrap, &["consume", "--topic", "warm-up"])?;
-    runs.push(sell(plan, "Apache Kafka 4.3.1, page cache, warm", Some(&bootstrap))?);
+    runs.extend(sell_both(plan, "Apache Kafka 4.3.1, page cache, warm", Some(&bootstrap))?);
     kafka.stop()?;
 
     let figures = runs.iter().map(|run| {
         let rate = run.rate();
-        json!({ "broker": run.broker, "wall_s": run.wall, "per_second": rate, "said": run.said })
+        let (broker, store) = (run.broker, run.store);
+        let (wall, said) = (run.wall, &run.said);
+        json!({
+            "broker": broker, "store": store, "wall_s": wall, "per_second": rate, "said": said,
+        })
     });
     Ok(Section { markdown: table(&runs), figures: figures.collect() })
 }
 
+/// Without stores, then with them: on one broker it goes in this order only, since its groups name
+/// the store that they worked with.
+fn sell_both(plan: &Plan, broker: &'static str, bootstrap: Option<&str>) -> Outcome<Vec<Run>> {
+    ["none", "sqlite"].into_iter().map(|store| sell(plan, broker, store, bootstrap)).collect()
+}
+
 /// One run of the whole sample; without `bootstrap` the command brings its own broker.
-fn sell(plan: &Plan, broker: &'static str, bootstrap: Option<&str>) -> Outcome<Run> {
+fn sell(
+    plan: &Plan,
+    broker: &'static str,
+    store: &'static str,
+    bootstrap: Option<&str>,
+) -> Outcome<Run> {
     let mut command = Command::new(&plan.tidings);
-    command.args(["dev", "--demo", "shop", "--rate", "max", "--exit"]);
+    command.args(["dev", "--demo", "shop", "--rate", "max", "--exit", "--store", store]);
     command.args(["--orders", if plan.quick { "500" } else { "6919" }]);
     match bootstrap {
         Some(bootstrap) => command.args(["--bootstrap", bootstrap]),
@@ -71,7 +87,7 @@ fn sell(plan: &Plan, broker: &'static str, bootstrap: Option<&str>) -> Outcome<R
     let count = |what: &str| services.values().filter_map(|service| service[what].as_u64()).sum();
     let (published, handled) = (count("published"), count("received"));
     let duplicates = count("duplicate_effects");
-    Ok(Run { broker, orders, published, handled, duplicates, wall, said })
+    Ok(Run { broker, store, orders, published, handled, duplicates, wall, said })
 }
 
 impl Run {
@@ -83,15 +99,15 @@ impl Run {
 
 fn table(runs: &[Run]) -> String {
     let mut text =
-        "| broker | orders | published | handled | duplicate effects | wall time | published/s |\n\
-                    |---|---|---|---|---|---|---|\n"
+        "| broker | store | orders | published | handled | duplicate effects | wall time | \
+         published/s |\n|---|---|---|---|---|---|---|---|\n"
             .to_owned();
     for run in runs {
-        let Run { broker, orders, published, handled, duplicates, wall, .. } = run;
+        let Run { broker, store, orders, published, handled, duplicates, wall, .. } = run;
         let rate = run.rate();
         text.push_str(&format!(
-            "| {broker} | {orders} | {published} | {handled} | {duplicates} | {wall:.1} s | \
-             {rate:.0} |\n"
+            "| {broker} | {store} | {orders} | {published} | {handled} | {duplicates} | \
+             {wall:.1} s | {rate:.0} |\n"
         ));
     }
     text

@@ -5,9 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tidings::progress::Progress;
 
 use super::DevArgs;
+use crate::cli::Global;
+use crate::cluster::Cluster;
 use crate::failure::{Failure, causes};
+use crate::group;
 
 /// Where the services keep their databases.
 pub struct Place {
@@ -50,6 +54,25 @@ impl Place {
             .help(format!("or start anew, in psql:  drop schema {schemas} cascade")))
     }
 
+    /// Groups on a broker that is kept have worked with stores that are gone: new ones do not know
+    /// what was done, and each partition would stand still.
+    pub async fn refuse_groups(&self, env: &shop::Env, global: &Global) -> Result<(), Failure> {
+        if self.temporary.is_none() || !env.store.is_once() {
+            return Ok(());
+        }
+        let global = global.clone();
+        let looked = tokio::task::spawn_blocking(move || groups_with_a_store(&global));
+        let cannot = |error| Failure::new(format!("cannot ask for the shop's groups: {error}"));
+        let groups = looked.await.map_err(cannot)??;
+        if groups.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new("the broker has groups of an earlier shop, and its stores are gone")
+            .because(format!("groups: {}", groups.join(", ")))
+            .help("on a broker that is kept, keep the stores from the first run on:  --data DIR")
+            .help("or sell without stores, where effects may be made twice:  --store none"))
+    }
+
     /// What was not meant to be kept goes: the directory by itself, schemas here.
     pub async fn clear(self, env: &shop::Env) -> Result<(), Failure> {
         match self.temporary {
@@ -57,6 +80,23 @@ impl Place {
             None => Ok(()),
         }
     }
+}
+
+/// The services whose groups have worked with a store, as their commits tell. Blocks.
+fn groups_with_a_store(global: &Global) -> Result<Vec<&'static str>, Failure> {
+    let cluster = Cluster::connect(global)?;
+    let mut groups = Vec::new();
+    for &service in shop::SERVICES {
+        let committed = group::committed(&cluster, &cluster.member_of(service)?, service)?;
+        let names_a_store = |(offset, metadata): &(Option<i64>, String)| {
+            let progress = offset.and_then(|offset| Progress::decode(metadata, offset).ok());
+            progress.is_some_and(|progress| progress.store.is_some())
+        };
+        if committed.values().any(names_a_store) {
+            groups.push(service);
+        }
+    }
+    Ok(groups)
 }
 
 /// The bank that payments asks, as it was asked for.

@@ -48,6 +48,9 @@ pub async fn run(
     env.rate = args.rate;
     env.orders = args.orders;
     place.refuse_what_is_left(&env).await?;
+    if ground.broker.is_none() {
+        place.refuse_groups(&env, &global).await?;
+    }
     let bank = open_bank(args, &env)?;
     let (news, heard) = mpsc::channel(limits::NEWS_WAITING);
     let recipe = recipe(&env, &settings)?;

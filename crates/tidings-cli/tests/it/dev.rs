@@ -231,6 +231,16 @@ fn the_shop_runs_on_any_broker() {
     assert!(!root["children"].as_array().expect("children").is_empty(), "{flow}");
     let group = machine.json(&["group", "show", "payments"]).remove(0);
     assert!(group["partitions"].as_array().is_some_and(|rows| !rows.is_empty()), "{group}");
+
+    // The broker is kept, the stores are not: others would not know what was done.
+    let again = ["dev", "--demo", "shop", "--bootstrap", &machine.bootstrap, "--exit"];
+    let ran = machine.run(&again);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("the broker has groups of an earlier shop"), "{}", ran.err);
+    assert!(ran.err.contains("--data DIR"), "{}", ran.err);
+    let without = ["--store", "none", "--rate", "max", "--orders", "20"];
+    let ran = machine.run(&[&again[..], &without[..]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
 #[test]
