@@ -1,6 +1,6 @@
 //! The shop on a PostgreSQL, a schema for each service: `cargo xtask stores` brings the server.
 
-use shop::{SERVICES, StoreKind};
+use shop::{Bank, SERVICES, StoreKind};
 
 use crate::shop::Shop;
 
@@ -10,6 +10,9 @@ async fn services_that_are_killed_lose_nothing_and_do_nothing_twice() {
     let url = std::env::var("TIDINGS_TEST_POSTGRES").expect("TIDINGS_TEST_POSTGRES is a URL");
     let mut shop = Shop::closed_with(StoreKind::Postgres(url), 300).await;
     shop::drop_schemas(&shop.env).await.unwrap();
+    let bank = Bank::beside(&shop.env.data_dir);
+    bank.open().unwrap();
+    bank.spoil_cards().unwrap();
     for service in SERVICES {
         shop.start(service);
     }
@@ -20,7 +23,7 @@ async fn services_that_are_killed_lose_nothing_and_do_nothing_twice() {
     }
     let summary = shop.finishes().await;
     assert_eq!(summary.verify(), Ok(()));
-    assert_eq!(summary.orders.placed, 300);
+    assert_eq!((summary.orders.placed, summary.orders.parked), (300, 9));
     assert_eq!(shop::schemas(&shop.env).await.unwrap().len(), SERVICES.len());
     for service in SERVICES {
         shop.kill(service).await;
