@@ -197,7 +197,12 @@ async fn open_schema(url: &str, name: &str, schema: Schema) -> Result<PgPool, sq
     sqlx::raw_sql(create).execute(&mut connection).await?;
     connection.close().await?;
     let options = options.options([("search_path", name)]);
-    PgPoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        // Handlers that wait for each other in a backlog are nothing to warn of.
+        .acquire_slow_threshold(DATABASE_BUSY)
+        .connect_with(options)
+        .await
 }
 
 #[cfg(test)]

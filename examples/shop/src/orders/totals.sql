@@ -1,11 +1,10 @@
 -- The first row about an order is its end, whatever came again later.
-with ended as (
-    select order_id, state from outcomes
-    where seq in (select min(seq) from outcomes group by order_id)
-),
-final as (
+with final as (
     select o.total_cents, o.cds, e.state
-    from orders o left join ended e on e.order_id = o.order_id
+    from orders o
+    left join outcomes e
+      on e.order_id = o.order_id
+     and e.seq = (select min(seq) from outcomes first where first.order_id = o.order_id)
 )
 select count(*)                                    as placed,
        count(*) filter (where state = 'completed') as completed,
