@@ -17,7 +17,8 @@ pub enum FailKind {
     Retry,
     /// It can never succeed: a dead letter at once, with the reason.
     Reject,
-    /// What the handler depends on is away: try again until it is back, no attempt is counted.
+    /// What the handler depends on is away: all its events wait, and are tried one at a time until
+    /// one goes well. No attempt is counted.
     Down,
 }
 
@@ -77,7 +78,9 @@ impl Fail {
         Fail::new(FailKind::Reject, error, Location::caller())
     }
 
-    /// What the handler depends on is away: try again until it is back. No attempt is counted.
+    /// What the handler depends on is away: all its events wait, and are tried one at a time until
+    /// one goes well. No attempt is counted. Where only some keys cannot be handled, say
+    /// [`retry`](Fail::retry).
     #[track_caller]
     pub fn down(error: impl Into<BoxError>) -> Fail {
         Fail::new(FailKind::Down, error, Location::caller())

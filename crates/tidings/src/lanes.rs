@@ -5,9 +5,9 @@
 //! and cost no task, no channel and no lane; the others go on in a task of their own
 //! ([`flight`]) while their lane collects what follows.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 use tracing::Instrument as _;
@@ -23,6 +23,7 @@ pub(crate) mod burial;
 pub(crate) mod delivery;
 mod flight;
 mod hash;
+pub(crate) mod outage;
 pub(crate) mod outlet;
 pub(crate) mod pack;
 pub(crate) mod place;
@@ -35,6 +36,7 @@ pub(crate) mod tries;
 
 use delivery::Delivery;
 use hash::{hash, spread};
+use outage::Outages;
 use outlet::Outlet;
 use pack::Packer;
 use place::Place;
@@ -50,6 +52,8 @@ pub(crate) struct Group {
     pub(crate) retries: Retries,
     pub(crate) outlet: Outlet,
     pub(crate) meters: Meters,
+    /// Whether what its handlers depend on is away.
+    pub(crate) outages: Outages,
     /// Handlers that may run at the same time, over all groups of the service.
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) clock: Clock,
@@ -69,6 +73,17 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    /// The time since some moment.
+    pub(crate) fn now(&self) -> Duration {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match self {
+            Clock::Real => FIRST.elapsed(),
+            Clock::Skipping(skipped_ms) => {
+                Duration::from_millis(skipped_ms.load(Ordering::Relaxed))
+            }
+        }
+    }
+
     pub(crate) async fn sleep(&self, delay: Duration) {
         match self {
             Clock::Real => tokio::time::sleep(delay).await,

@@ -39,6 +39,14 @@ struct HandlerMeters {
     retries: [Counter; 2],
     duration: Histogram,
     inflight: Gauge,
+    outage: OutageMeters,
+}
+
+/// What is measured of a handler's outages.
+#[derive(Clone)]
+pub(crate) struct OutageMeters {
+    probing: Gauge,
+    outages: Counter,
 }
 
 /// What one shard has measured since it last said so: plain numbers, as a counter that two
@@ -129,6 +137,10 @@ impl Meters {
         self.stats.retried(1);
     }
 
+    pub(crate) fn outage(&self, index: usize) -> OutageMeters {
+        self.handlers[index].outage.clone()
+    }
+
     pub(crate) fn published(&self, ty: &str, topic: &str) {
         let key = (ty.to_owned(), topic.to_owned());
         let labels = || vec![("type", ty.to_owned()), ("topic", topic.to_owned())];
@@ -215,7 +227,22 @@ impl HandlerMeters {
             retries: [retries("retry"), retries("down")],
             duration: registry.histogram("tidings_handler_duration_seconds", labels),
             inflight: registry.gauge("tidings_handler_inflight", labels),
+            outage: OutageMeters {
+                probing: registry.gauge("tidings_handler_probing", labels),
+                outages: registry.counter("tidings_handler_outages_total", labels),
+            },
         }
+    }
+}
+
+impl OutageMeters {
+    pub(crate) fn began(&self) {
+        self.outages.add(1);
+        self.probing.set(1.0);
+    }
+
+    pub(crate) fn over(&self) {
+        self.probing.set(0.0);
     }
 }
 

@@ -11,11 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::service::limits::{COMMIT_METADATA_MAX_CHARS, PROGRESS_MAX_CHARS};
 
 mod bytes;
+mod outage;
 mod store_id;
 #[cfg(test)]
 mod tests;
 
 use bytes::{Reader, Writer, varint_len};
+pub use outage::Outage;
 pub use store_id::{InvalidStoreId, StoreId};
 
 /// First byte of every form of this format, so that other tools' metadata is told apart early.
@@ -25,6 +27,9 @@ const MAGIC: u8 = b'T';
 const VERSION: u8 = 1;
 /// The version that an instance with a store writes: it names the store.
 const VERSION_WITH_STORE: u8 = 2;
+/// The version that is written while what a handler depends on is away: it names such handlers, and
+/// says itself whether it names a store.
+const VERSION_WITH_OUTAGES: u8 = 3;
 /// What the store's id takes.
 pub(crate) const STORE_BYTES: usize = 16;
 /// Bytes besides the body of runs or bits: magic, version, committed offset (a varint of at most
@@ -41,6 +46,8 @@ pub struct Progress {
     pub handlers: Vec<String>,
     /// The store of that instance, if it had one.
     pub store: Option<StoreId>,
+    /// The handlers of that instance that could do nothing, since what they depend on was away.
+    pub outages: Vec<Outage>,
     /// Finished offsets beyond the committed one: ascending, disjoint, never empty ranges.
     pub finished: Vec<Range<i64>>,
 }
@@ -56,7 +63,7 @@ pub enum NotProgress {
     #[error("the commit's metadata was not written by Tidings, or was damaged: {0}")]
     Foreign(&'static str),
     /// It was written by a newer Tidings.
-    #[error("the commit's metadata has version {0}, this program reads 1 and 2")]
+    #[error("the commit's metadata has version {0}, this program reads 1 to 3")]
     Version(u8),
     /// It belongs to another committed offset, so someone moved the group since.
     #[error("the commit's metadata belongs to offset {written}, the commit is {committed}")]
@@ -70,11 +77,16 @@ pub enum NotProgress {
 
 impl Progress {
     /// The text for the commit. Never longer than 3,072 characters: what does not fit is
-    /// left out from the highest offset downwards, and is then run again after a takeover.
+    /// left out from the highest offset downwards, and is then run again after a takeover. What is
+    /// only for people is left out before.
     pub fn encode(&self) -> String {
+        let whole = self.encode_with(&self.finished, &self.outages);
+        if whole.len() <= PROGRESS_MAX_CHARS {
+            return whole;
+        }
         let mut kept = self.finished.as_slice();
         loop {
-            let text = self.encode_with(kept);
+            let text = self.encode_with(kept, &[]);
             if text.len() <= PROGRESS_MAX_CHARS || kept.is_empty() {
                 return text;
             }
@@ -82,15 +94,23 @@ impl Progress {
         }
     }
 
-    fn encode_with(&self, finished: &[Range<i64>]) -> String {
+    fn encode_with(&self, finished: &[Range<i64>], outages: &[Outage]) -> String {
         let mut out = Writer::default();
         out.byte(MAGIC);
-        out.byte(if self.store.is_some() { VERSION_WITH_STORE } else { VERSION });
+        out.byte(match (outages, &self.store) {
+            ([_, ..], _) => VERSION_WITH_OUTAGES,
+            ([], Some(_)) => VERSION_WITH_STORE,
+            ([], None) => VERSION,
+        });
         out.varint(self.committed.max(0) as u64);
         out.varint(self.handlers.len() as u64);
         for name in &self.handlers {
             out.varint(name.len() as u64);
             out.bytes(name.as_bytes());
+        }
+        if !outages.is_empty() {
+            outage::write(&mut out, outages, &self.handlers);
+            out.byte(u8::from(self.store.is_some()));
         }
         if let Some(store) = self.store {
             out.bytes(&store.0);
@@ -200,9 +220,8 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
         return Err(NotProgress::Foreign("it begins with another byte"));
     }
     // The version comes before the checksum, which a later version may compute differently.
-    let has_store = match content.get(1) {
-        Some(&VERSION) => false,
-        Some(&VERSION_WITH_STORE) => true,
+    let version = match content.get(1) {
+        Some(&known @ VERSION..=VERSION_WITH_OUTAGES) => known,
         Some(&other) => return Err(NotProgress::Version(other)),
         None => return Err(SHORT),
     };
@@ -219,6 +238,17 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
             std::str::from_utf8(name).map_err(|_| NotProgress::Foreign("a name is no UTF-8"))?;
         handlers.push(name.to_owned());
     }
+    let mut outages = Vec::new();
+    let has_store = match version {
+        VERSION_WITH_OUTAGES => {
+            outages = outage::read(&mut input, &handlers)?;
+            match input.byte().ok_or(SHORT)? {
+                flag @ 0..=1 => flag == 1,
+                _ => return Err(NotProgress::Foreign("it neither has a store nor has none")),
+            }
+        }
+        version => version == VERSION_WITH_STORE,
+    };
     let store = match has_store {
         true => Some(StoreId(input.array().ok_or(SHORT)?)),
         false => None,
@@ -234,7 +264,7 @@ fn decode_bytes(bytes: &[u8]) -> Result<Progress, NotProgress> {
         _ => return Err(NotProgress::Foreign("its body has an unknown form")),
     };
     let finished = finished.ok_or(NotProgress::Foreign("its offsets are out of range"))?;
-    Ok(Progress { committed, handlers, store, finished })
+    Ok(Progress { committed, handlers, store, outages, finished })
 }
 
 fn read_runs(committed: i64, body: &[u8]) -> Option<Vec<Range<i64>>> {

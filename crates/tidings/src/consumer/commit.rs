@@ -22,6 +22,8 @@ pub(super) struct Commits {
     pub(super) names_bytes: usize,
     /// Which store the service has, if it has one.
     pub(super) store: Option<StoreId>,
+    /// How often outages had begun or ended, as the last commit told it.
+    outages: u64,
     sent_at: Option<Instant>,
     in_flight: bool,
     dirty: bool,
@@ -35,7 +37,15 @@ impl Commits {
         let names_bytes = crate::progress::names_bytes(handlers.iter().map(String::as_str));
         let names_bytes = names_bytes + store.map_or(0, |_| STORE_BYTES);
         let handlers = handlers.into();
-        Commits { handlers, names_bytes, store, sent_at: None, in_flight: false, dirty: false }
+        Commits {
+            handlers,
+            names_bytes,
+            store,
+            outages: group.outages.changes(),
+            sent_at: None,
+            in_flight: false,
+            dirty: false,
+        }
     }
 
     /// How long until the next commit may go; `None` while there is nothing to commit, or while
@@ -49,6 +59,7 @@ impl Commits {
 impl Consumer {
     /// Sends what has changed, one request at a time.
     pub(super) fn commit_if_due(&mut self) {
+        self.notice_outages();
         self.commits.dirty = self.partitions.iter().any(|partition| partition.dirty);
         if self.commits.due_in() != Some(Duration::ZERO) {
             return;
@@ -60,6 +71,18 @@ impl Consumer {
         if !self.courier.send(load) {
             self.commits.in_flight = false;
             self.commit_again();
+        }
+    }
+
+    /// What a handler depends on has gone away, or has come back: the commits say so, although
+    /// nothing may have finished since the last ones.
+    fn notice_outages(&mut self) {
+        let outages = self.group.outages.changes();
+        if std::mem::replace(&mut self.commits.outages, outages) == outages {
+            return;
+        }
+        for partition in &mut self.partitions {
+            partition.dirty |= partition.told || partition.outstanding > 0;
         }
     }
 
@@ -120,10 +143,12 @@ impl Consumer {
     /// What is to be committed of the partitions that have changed; they count as clean then.
     fn load(&mut self, which: impl Fn(&Partition) -> bool) -> Load {
         let mut load = Load::default();
+        let outages = self.group.outages.lasting();
         for partition in self.partitions.iter_mut().filter(|p| p.dirty && which(p)) {
             (partition.dirty, partition.told) = (false, true);
             let progress = partition.tracker.progress(self.commits.handlers.to_vec());
-            let progress = Progress { store: self.commits.store, ..progress };
+            let (store, outages) = (self.commits.store, outages.clone());
+            let progress = Progress { store, outages, ..progress };
             let (topic, number) = (&*partition.place.topic, partition.place.partition);
             let mut entry = load.list.add_partition(topic, number);
             // Offsets of fetched records are never negative, which is all that is refused.

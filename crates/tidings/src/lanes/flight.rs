@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Stage, attempt, is_worth_a_line, random, wait_for_turn};
+use super::attempt::{Stage, is_worth_a_line, random, wait_for_turn};
 use super::burial::{Burial, Why};
+use super::outage::attempt_in_turn;
 use super::retry::away_delay;
 use super::tries::Tries;
 use super::{End, Group, Job, Work};
@@ -27,7 +28,9 @@ pub(crate) async fn pursue(group: &Arc<Group>, job: &Job, stage: Stage) -> End {
     let mut tries = Tries::default();
     let mut stage = stage;
     loop {
-        let (result, elapsed) = attempt(group, job, index, stage, tries.begun + 1, None).await;
+        let number = tries.begun + 1;
+        let tried = attempt_in_turn(group, job, index, stage, number, None).await;
+        let Some((result, elapsed)) = tried else { return End::Abandoned };
         tries.begun += 1;
         let result = match result {
             Ok(ended) => publish(group, job, index, ended).await,
@@ -40,8 +43,8 @@ pub(crate) async fn pursue(group: &Arc<Group>, job: &Job, stage: Stage) -> End {
             }
             Err(fail) => fail,
         };
-        let handler = Some(group.router.handlers[index].name);
-        let Some(delay) = tries.after(group, &job.delivery.address(), handler, &fail) else {
+        let address = job.delivery.address();
+        let Some(delay) = tries.after(group, &address, Some(index), &fail) else {
             group.meters.failed(index, elapsed);
             return bury(group, job, Some(index), &fail, &tries).await;
         };

@@ -223,12 +223,18 @@ impl Shard {
             let slot = self.slot.take();
             return self.fly(lane, job, Stage::Begin(slot));
         }
+        if self.group.outages.is_probing(index) {
+            return self.fly(lane, job, Stage::Begin(None));
+        }
         let mut attempt = self.group.attempt(index, &job.delivery, envelope.clone(), 1, None);
         // Nobody needs waking: an attempt that is pending is polled again by its flight.
         let mut cx = TaskContext::from_waker(Waker::noop());
         let poll = catching(|| attempt.as_mut().poll(&mut cx));
         let elapsed = self.lap();
         self.manners[index].see(elapsed);
+        if let Poll::Ready(result) = &poll {
+            self.group.ended_at_once(index, &job.delivery, result);
+        }
         match poll {
             Poll::Ready(Ok(ended)) if ended.events.is_empty() => {
                 self.measures.done(index, elapsed);

@@ -16,7 +16,7 @@ pub(crate) struct Tries {
     pub(crate) begun: u32,
     /// Those that failed and count.
     counted: u32,
-    /// Those for which what the handler depends on was away.
+    /// Those for which the store was away, or what the handler depends on.
     away: u32,
     pub(crate) first_failed_at: Option<Timestamp>,
     pub(crate) last_failed_at: Option<Timestamp>,
@@ -36,19 +36,24 @@ impl Tries {
         if due.is_some() { self.counted } else { self.begun }
     }
 
-    /// The wait before the next attempt; none if that was the last.
+    /// The wait before the next attempt; none if that was the last. While the handler is probed no
+    /// attempt counts.
     pub(crate) fn after(
         &mut self,
         group: &Group,
         address: &RecordAddress,
-        handler: Option<&str>,
+        index: Option<usize>,
         fail: &Fail,
     ) -> Option<Duration> {
+        let handler = index.map(|index| group.router.handlers[index].name);
+        let is_probing = index.is_some_and(|index| group.outages.is_probing(index));
         let now = Timestamp::now();
         self.first_failed_at.get_or_insert(now);
         self.last_failed_at = Some(now);
         let delay = match fail.kind() {
             FailKind::Reject => None,
+            // In its turn, which comes when it may.
+            _ if is_probing => Some(Duration::ZERO),
             FailKind::Retry => {
                 self.counted += 1;
                 group.retries.delay_after(self.counted, random())
@@ -59,6 +64,10 @@ impl Tries {
             }
         };
         match delay {
+            Some(_) if is_probing => tracing::debug!(
+                handler, %address, attempt = self.begun, error = %fail,
+                "attempt failed, next in its turn",
+            ),
             Some(delay) => tracing::warn!(
                 handler, %address, attempt = self.begun, error = %fail,
                 "attempt failed, next in {} ms", delay.as_millis(),

@@ -243,6 +243,8 @@ fn help(name: &str) -> &'static str {
         "tidings_events_passed_by_total" => "Events of types that nobody here handles.",
         "tidings_handler_duration_seconds" => "How long attempts took.",
         "tidings_handler_inflight" => "Handlers that run and were not done at their first poll.",
+        "tidings_handler_probing" => "1 while what the handler depends on is away.",
+        "tidings_handler_outages_total" => "How often what the handler depends on was away.",
         "tidings_handlers_missing" => "Handlers of the group that this instance lacks.",
         "tidings_retries_total" => "Attempts that followed a failed one.",
         "tidings_dead_letters_total" => "Events that were given up.",

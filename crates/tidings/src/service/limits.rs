@@ -52,6 +52,22 @@ pub(crate) const AWAY_DELAY_FIRST: Duration = Duration::from_millis(100);
 /// See [`AWAY_DELAY_FIRST`]. Half a minute is what a person who has just mended it will wait.
 pub(crate) const AWAY_DELAY_MAX: Duration = Duration::from_secs(30);
 
+/// A handler's outage is told by its last outcomes, one for each of so many keys.
+pub(crate) const OUTAGE_WINDOW_KEYS: usize = 20;
+/// So many of these keys have to fail, and at most a tenth may succeed: then it is no matter of
+/// single events.
+pub(crate) const OUTAGE_FAILED_MIN: usize = 10;
+/// After so many successes in a row a handler has shown all its keys, if they are fewer than the
+/// window has room for.
+pub(crate) const QUIET_SUCCESSES: u32 = 256;
+/// The most attempts that run at the same time while a handler comes back; when so many of them
+/// have ended, and at least half went well, it is well. Half of `CONCURRENCY_DEFAULT`.
+pub(crate) const OUTAGE_WIDTH_MAX: usize = 32;
+/// A handler that goes in and out of outages says so at this distance.
+pub(crate) const OUTAGE_LINES_EVERY: Duration = Duration::from_secs(10);
+/// So many attempts has an event in a test without a broker while its handler is probed.
+pub(crate) const SKIPPED_PROBES_MAX: u32 = 10;
+
 /// How long a parked key stays with who drains it and says nothing; he says so at a third of it.
 /// After a crash the key waits for so long.
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -15,6 +15,7 @@ use crate::config::{Origin, Settings};
 use crate::consumer::{self, ConsumerError, Handle, Setup};
 use crate::handler::{Registered, Scope, States, panic};
 use crate::http::{self, HttpError, Pages, Server};
+use crate::lanes::outage::Outages;
 use crate::lanes::outlet::{KafkaOutlet, Outlet};
 use crate::lanes::route::Router;
 use crate::lanes::{Clock, Group};
@@ -130,8 +131,10 @@ async fn start(service: Service) -> crate::Result<(Running, Option<Server>)> {
         let partitions = settings.topic_partitions();
         let outlet = KafkaOutlet::new(publisher.clone(), admin.clone(), partitions, member.clone());
         let topics = topics_of(&handlers);
+        let meters = Meters::new(registry.clone(), parts.stats.clone(), &name, &handlers);
         let group = Arc::new(Group {
-            meters: Meters::new(registry.clone(), parts.stats.clone(), &name, &handlers),
+            outages: Outages::new(&name, &handlers, &meters),
+            meters,
             scope: Arc::clone(&parts.scope),
             router: Router::new(handlers),
             retries: parts.retries,

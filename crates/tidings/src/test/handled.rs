@@ -19,6 +19,8 @@ pub struct Handled {
     pub(super) duplicates: u64,
     pub(super) attempts: u64,
     pub(super) waited: Duration,
+    /// The last failures of the handlers that are in an outage.
+    pub(super) down: Vec<String>,
 }
 
 /// A dead letter as it would have been written.
@@ -119,6 +121,25 @@ impl Handled {
         self
     }
 
+    /// What its handler depends on is away, by its own word or since nearly everything failed: the
+    /// event waits and is neither handled nor a dead letter, however long that lasts. The last
+    /// failure holds this text.
+    ///
+    /// A service would try it again until it can be handled. A test lets it go after some attempts:
+    /// let it be handled again when what was wrong is mended. (With a store, if it is parked, it is
+    /// tried again with the next event.)
+    ///
+    /// # Panics
+    /// If it was handled, or given up; says what came of it instead.
+    #[track_caller]
+    pub fn expect_waiting(self, text: &str) -> Handled {
+        let is_down = self.down.iter().any(|failure| failure.contains(text));
+        if !is_down || self.handled > 0 || !self.buried.is_empty() {
+            panic!("expected that it waits while its handler says `{text}`\n{}", self.story());
+        }
+        self
+    }
+
     /// Nobody here takes an event of its type.
     ///
     /// # Panics
@@ -152,6 +173,7 @@ impl Handled {
             "it took {} attempts; {} handlers were done with it",
             self.attempts, self.handled
         )];
+        lines.extend(self.down.iter().map(|failure| format!("a handler waits: {failure}")));
         lines.extend(self.published.iter().map(|ready| {
             let data = json(ready.event.data.as_deref());
             let key = ready.key.as_deref().map(String::from_utf8_lossy);

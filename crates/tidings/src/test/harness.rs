@@ -13,6 +13,7 @@ use crate::cloudevents::{CloudEvent, Record};
 use crate::events::{Draft, IntoDraft, Ready, Stamp};
 use crate::handler::{Registered, Scope, panic};
 use crate::lanes::delivery::Delivery;
+use crate::lanes::outage::Outages;
 use crate::lanes::outlet::{MemoryOutlet, Outlet};
 use crate::lanes::route::Router;
 use crate::lanes::{Clock, Group, handle};
@@ -150,6 +151,7 @@ impl Harness {
             attempts: attempts(&after) - attempts(&before),
             duplicates: after.duplicates - before.duplicates,
             waited: Duration::from_millis(skipped),
+            down: self.groups.iter().flat_map(|group| group.outages.failures()).collect(),
         }
     }
 
@@ -213,8 +215,10 @@ fn groups_of(
     let registry = Registry::new(&service.name);
     let slots = Arc::new(Semaphore::new(service.concurrency));
     let groups = handlers.into_iter().map(|(name, handlers)| {
+        let meters = Meters::new(registry.clone(), service.stats(), &name, &handlers);
         Arc::new(Group {
-            meters: Meters::new(registry.clone(), service.stats(), &name, &handlers),
+            outages: Outages::new(&name, &handlers, &meters),
+            meters,
             scope: Arc::clone(&scope),
             router: Router::new(handlers),
             retries: service.retries,

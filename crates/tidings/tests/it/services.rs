@@ -8,6 +8,7 @@ mod harness;
 mod killed_process;
 mod lost_partitions;
 mod offsets;
+mod outages;
 mod rebalance;
 pub(crate) mod rig;
 mod start_and_stop;

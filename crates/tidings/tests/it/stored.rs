@@ -5,6 +5,7 @@ mod acts;
 mod batches;
 mod crash_points;
 mod once;
+mod outages;
 mod parking;
 mod positions;
 mod processes;

@@ -4,12 +4,12 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tidings_store::parking::drain::{self, Drainer, ParkedEvent};
 use tidings_store::parking::{self, Attempts, Failure, Lane};
 use tidings_store::{Store, StoreError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -23,10 +23,12 @@ use crate::fail::{Fail, FailKind};
 use crate::lanes::attempt::{Stage, attempt};
 use crate::lanes::burial::Why;
 use crate::lanes::delivery::Delivery;
+use crate::lanes::outage::{Permit, Queue};
 use crate::lanes::tries::Tries;
 use crate::lanes::{Clock, Group, Job, NO_HANDLER, Work, jobs};
 use crate::service::limits::{
-    DRAIN_DOWN_DELAY, DRAIN_LEASE, DRAIN_LOOK, DRAIN_MEASURED, DRAINED_LANES_MAX, STOP_DRAIN,
+    DRAIN_DOWN_DELAY, DRAIN_LEASE, DRAIN_LOOK, DRAIN_MEASURED, DRAINED_LANES_MAX,
+    SKIPPED_PROBES_MAX, STOP_DRAIN,
 };
 use crate::time::Timestamp;
 
@@ -38,12 +40,18 @@ impl Stored {
         Companion::start(|stop| drains.run(stop))
     }
 
-    /// Drains what is due or will be, without waiting: for tests without a broker.
+    /// Drains what is due or will be, without waiting: for tests without a broker. While a handler
+    /// is probed, each key is tried a few times.
     pub(crate) async fn drain_now(&self, group: &Arc<Group>) -> crate::Result<()> {
         let drains = Drains::new(self, group, None);
+        let mut probes = 0;
         loop {
-            let lanes = drains.claim(usize::MAX).await?;
-            if lanes.is_empty() {
+            let lanes = drains.claim(&drains.consumers, usize::MAX).await?;
+            probes = if group.outages.are_none() { 0 } else { probes + 1 };
+            if lanes.is_empty() || probes > SKIPPED_PROBES_MAX {
+                for lane in lanes {
+                    drains.drainer.release(drains.store(), &lane).await?;
+                }
                 return Ok(());
             }
             for lane in lanes {
@@ -73,7 +81,7 @@ struct Drains {
     /// How the names of this instance's earlier lives begin, if it has a name itself.
     earlier: Option<String>,
     consumers: Arc<[String]>,
-    stopping: Arc<AtomicBool>,
+    stopping: watch::Sender<bool>,
 }
 
 /// What is done once, when the store and the broker answer; and what was measured last.
@@ -106,7 +114,7 @@ impl Drains {
             earlier: instance.map(|_| all_lives),
             consumers: consumers.collect(),
             group: Arc::clone(group),
-            stopping: Arc::default(),
+            stopping: watch::Sender::new(false),
         }
     }
 
@@ -120,7 +128,7 @@ impl Drains {
             () = self.work(&mut lanes) => {}
             () = stop.asked() => {}
         }
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.send_replace(true);
         let drained = async { while lanes.join_next().await.is_some() {} };
         // What takes longer is rolled back and tried again by whoever comes next.
         let _ended = tokio::time::timeout(STOP_DRAIN, drained).await;
@@ -177,11 +185,17 @@ impl Drains {
             *renewed = Instant::now();
         }
         let free = DRAINED_LANES_MAX.saturating_sub(lanes.len());
-        let due_in = drain::next_due_in(self.store(), &self.consumers).await?;
+        let (well, probed) = self.consumers_now();
+        let both = [&well[..], &probed[..]].concat();
+        let due_in = drain::next_due_in(self.store(), &both).await?;
         if !due_in.is_zero() || free == 0 {
             return Ok(due_in.clamp(Duration::from_millis(1), DRAIN_LOOK));
         }
-        for lane in self.claim(free).await? {
+        let mut claimed = self.claim(&well, free).await?;
+        for consumer in &probed {
+            claimed.extend(self.claim(std::slice::from_ref(consumer), 1).await?);
+        }
+        for lane in claimed {
             let drains = self.clone();
             lanes.spawn(async move { drains.lane(&lane).await });
         }
@@ -201,12 +215,29 @@ impl Drains {
         Ok(())
     }
 
-    async fn claim(&self, max_lanes: usize) -> Result<Vec<Lane>, StoreError> {
+    /// Those whose keys may be drained; and apart, since they take one at a time, those whose
+    /// handlers are probed and have no key yet that waits for its turn.
+    fn consumers_now(&self) -> (Vec<String>, Vec<String>) {
+        let (mut well, mut probed) = (Vec::new(), Vec::new());
+        let (outages, handlers) = (&self.group.outages, self.group.router.handlers.len());
+        for (index, consumer) in self.consumers.iter().enumerate() {
+            // The last one is what nobody can read.
+            let is_probing = index < handlers && outages.is_probing(index);
+            match is_probing {
+                false => well.push(consumer.clone()),
+                true if outages.has_parked_waiting(index) => {}
+                true => probed.push(consumer.clone()),
+            }
+        }
+        (well, probed)
+    }
+
+    async fn claim(&self, consumers: &[String], max_lanes: usize) -> Result<Vec<Lane>, StoreError> {
         let horizon = match &self.group.clock {
             Clock::Real => Duration::ZERO,
             Clock::Skipping(_) => Duration::MAX,
         };
-        self.drainer.claim(self.store(), &self.consumers, horizon, max_lanes).await
+        self.drainer.claim(self.store(), consumers, horizon, max_lanes).await
     }
 
     /// Copies that wait in the outbox for a topic that could not be made when they were written.
@@ -223,7 +254,7 @@ impl Drains {
     /// Handles the events of a lane, the first one first, and gives the lane back.
     async fn lane(&self, lane: &Lane) {
         let drained = async {
-            while !self.stopping.load(Ordering::Relaxed) {
+            while !*self.stopping.borrow() {
                 let Some(event) = drain::head(self.store(), lane).await? else { break };
                 if let Turned::Stop = self.first(lane, &event).await? {
                     break;
@@ -266,10 +297,12 @@ impl Drains {
         let done = Copy::over(group, Some(name), lane, event, LetterState::Done);
         let letter = done.map(|copy| copy.record);
         let head = Head { lane, event, letter };
+        let Some(permit) = self.permit(index).await else { return Ok(Turned::Stop) };
         let slot = Arc::clone(&group.slots).acquire_owned().await.ok();
         let number = event.attempts + 1;
         let (result, elapsed) =
             attempt(group, &job, index, Stage::Begin(slot), number, Some(head.door())).await;
+        permit.ended(&delivery, &result);
         let settled = match result {
             Ok(ended) => self.stored.settle_parked(group, ended, &head).await,
             Err(fail) => Err(fail),
@@ -281,6 +314,16 @@ impl Drains {
             }
             Ok(Settled::Elsewhere | Settled::NotNow | Settled::Undone { .. }) => Ok(Turned::GoOn),
             Err(fail) => self.again(lane, event, record, Some(index), &fail).await,
+        }
+    }
+
+    /// Waits until the handler may begin. `None`: another parked key waits already, or this
+    /// instance stops; the key stays due.
+    async fn permit(&self, index: usize) -> Option<Permit<'_>> {
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            permit = self.group.permit(index, Queue::Parked) => permit,
+            _told = stopping.wait_for(|stopping| *stopping) => None,
         }
     }
 
@@ -297,8 +340,10 @@ impl Drains {
         let mut tries = Tries::so_far(event.attempts);
         tries.begun += 1;
         let name = index.map(|index| group.router.handlers[index].name);
-        let due = match tries.after(group, &record.address(), name, fail) {
-            Some(_) if fail.kind() == FailKind::Down => Some(DRAIN_DOWN_DELAY),
+        let is_away = fail.kind() == FailKind::Down
+            || index.is_some_and(|index| group.outages.is_probing(index));
+        let due = match tries.after(group, &record.address(), index, fail) {
+            Some(_) if is_away => Some(DRAIN_DOWN_DELAY),
             due => due,
         };
         let now = Timestamp::now().as_millis();
@@ -311,7 +356,7 @@ impl Drains {
         let why = Why::of(fail, name);
         let copy = Copy::of(group, name, record, &event.id, &why, &attempts);
         // While what the handler depends on is away nothing new is to be told, every few seconds.
-        let is_news = fail.kind() != FailKind::Down || event.failure.is_none();
+        let is_news = due.is_none() || !is_away || event.failure.is_none();
         let told = is_news.then_some(&copy);
         if !self.write_failure(lane, event, &why.into(), attempts, told).await? {
             return Ok(Turned::GoOn);
@@ -321,7 +366,8 @@ impl Drains {
             _ => group.meters.dead_lettered(&lane.topic, index, fail.class()),
         }
         group.outlet.stored_letter(&copy.record, &copy.letter);
-        Ok(Turned::GoOn)
+        // It is due later. Without a clock nothing else would say so.
+        Ok(if is_away && due.is_some() { Turned::Stop } else { Turned::GoOn })
     }
 
     /// `false`: somebody else has tried it in the meantime, and nothing was written.

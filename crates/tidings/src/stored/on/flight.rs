@@ -13,7 +13,8 @@ use super::Stored;
 use super::case::Case;
 use super::settle::Settled;
 use crate::fail::{Fail, FailKind};
-use crate::lanes::attempt::{Stage, attempt, is_worth_a_line, random, wait_for_turn};
+use crate::lanes::attempt::{Stage, is_worth_a_line, random, wait_for_turn};
+use crate::lanes::outage::attempt_in_turn;
 use crate::lanes::retry::away_delay;
 use crate::lanes::tries::Tries;
 use crate::lanes::{End, Group, Job, Work};
@@ -21,6 +22,8 @@ use crate::lanes::{End, Group, Job, Work};
 /// What is to be done with an event now.
 enum Next {
     End,
+    /// The partition is being given up.
+    Abandon,
     /// Look again, and try again, after so long.
     Again(Duration),
     /// Park it with this failure, due after so long or not at all.
@@ -55,6 +58,7 @@ impl Stored {
             }
             let delay = match self.once(group, job, &case, stage, &mut course).await {
                 Next::End => return End::Finished,
+                Next::Abandon => return End::Abandoned,
                 Next::Again(delay) => delay,
                 Next::Park(fail, due) => {
                     // What happens rarely is not to make the usual way longer.
@@ -85,7 +89,8 @@ impl Stored {
         let handler = &group.router.handlers[index];
         let door = Door::fresh(self, handler, &case.event.lane, course.alone);
         let number = course.tries.begun + 1;
-        let (result, elapsed) = attempt(group, job, index, stage, number, Some(door.clone())).await;
+        let tried = attempt_in_turn(group, job, index, stage, number, Some(door.clone())).await;
+        let Some((result, elapsed)) = tried else { return Next::Abandon };
         let settled = match result {
             Ok(ended) => self.settle(group, handler, ended, case, door).await,
             // The transaction that it failed in may have been spoilt before it came.
@@ -110,7 +115,7 @@ impl Stored {
         };
         course.alone |= fail.kind() == FailKind::Down;
         course.tries.begun += 1;
-        let delay = course.tries.after(group, &case.address, Some(handler.name), &fail);
+        let delay = course.tries.after(group, &case.address, Some(index), &fail);
         match (fail.kind(), delay) {
             (FailKind::Down, Some(delay)) | (_, Some(delay @ Duration::ZERO)) => {
                 group.meters.retried(index, fail.kind());

@@ -157,7 +157,7 @@ async fn health_and_metrics_are_served_where_they_are_set() {
     panic!("something of {wanted:#?} is missing in\n{text}");
 }
 
-async fn ask(address: &str, path: &str) -> String {
+pub(super) async fn ask(address: &str, path: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

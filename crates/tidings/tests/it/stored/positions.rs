@@ -281,6 +281,7 @@ on_both! {
             handlers: vec!["book".to_owned()],
             store: store_id(store).await.unwrap().parse().ok(),
             finished: std::iter::once(2..4).collect(),
+            ..Progress::default()
         };
         commit(&broker, 1, &progress.encode());
         let running = serve(&broker, store);

@@ -40,7 +40,7 @@ pub struct Script {
     pub keep: bool,
     /// Something outside that takes its time.
     pub takes: Duration,
-    /// While it is there, version 2 of the row `bad` fails like this.
+    /// While it is there, version 2 of the row `bad` fails like this, or everything does.
     pub trouble: Trouble,
     /// The first three attempts at every tenth version fail.
     pub stumbles: bool,
@@ -48,19 +48,29 @@ pub struct Script {
 
 /// What is wrong now, until somebody mends it.
 #[derive(Clone, Default)]
-pub struct Trouble(Arc<Mutex<Option<FailKind>>>);
+pub struct Trouble {
+    now: Arc<Mutex<Option<FailKind>>>,
+    is_with_all: bool,
+}
 
 impl Trouble {
     pub fn of(kind: FailKind) -> Trouble {
-        Trouble(Arc::new(Mutex::new(Some(kind))))
+        Trouble { now: Arc::new(Mutex::new(Some(kind))), is_with_all: false }
+    }
+
+    /// Whatever comes fails.
+    pub fn with_all(kind: FailKind) -> Trouble {
+        Trouble { is_with_all: true, ..Trouble::of(kind) }
     }
 
     pub fn mend(&self) {
-        *self.0.lock().unwrap() = None;
+        *self.now.lock().unwrap() = None;
     }
 
     fn meets(&self, row: &str, version: i64) -> Result<(), Fail> {
-        match *self.0.lock().unwrap() {
+        match *self.now.lock().unwrap() {
+            Some(FailKind::Down) if self.is_with_all => Err(Fail::down("the bank is closed")),
+            Some(_) if self.is_with_all => Err(Fail::retry("the bank does not answer")),
             Some(FailKind::Reject) if row == "bad" && version == 2 => {
                 Err(Fail::reject("no such customer"))
             }
