@@ -2,6 +2,7 @@
 
 mod assignment;
 mod ls;
+mod outages;
 mod reset;
 mod show;
 mod standing;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::outages;
 use super::standing::{self, Description, Member, Row};
 use crate::cli::Global;
 use crate::cluster::Cluster;
@@ -66,6 +67,7 @@ fn to_json(name: &str, group: &Description, rows: &[Row]) -> Value {
         .collect();
     json!({
         "group": name, "state": group.state, "members": members, "partitions": partitions,
+        "outages": outages::to_json(rows),
     })
 }
 
@@ -97,6 +99,9 @@ fn text(name: &str, group: &Description, rows: &[Row], screen: &Screen) -> Strin
             "  {}\n",
             screen.yellow("nobody is handling its events: the group has no members")
         ));
+    }
+    for line in outages::lines(rows) {
+        text.push_str(&format!("  {}\n", screen.yellow(&line)));
     }
     if !group.members.is_empty() {
         text.push('\n');
@@ -166,6 +171,8 @@ fn partitions(rows: &[Row], screen: &Screen) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tidings::progress::Outage;
+
     use super::standing::Unfinished;
     use super::*;
 
@@ -184,10 +191,15 @@ mod tests {
             end,
             lag,
             unfinished,
+            outages: vec![],
         };
         let event = ("0193f2".to_owned(), "com.example.order.placed.v1".to_owned(), None);
         let unfinished = Unfinished { offset: 1398, finished_beyond: 2, event: Some(event) };
-        (group, vec![row(0, Some(1398), 1401, 3, Some(unfinished)), row(1, None, 7, 7, None)])
+        let mut rows =
+            vec![row(0, Some(1398), 1401, 3, Some(unfinished)), row(1, None, 7, 7, None)];
+        let since = "2026-11-27T06:40:11Z".parse().expect("a time");
+        rows[0].outages.extend(Outage::new("charge", since));
+        (group, rows)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use rdkafka::consumer::Consumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tidings::link::Act;
-use tidings::progress::Progress;
+use tidings::progress::{Outage, Progress};
 
 use super::assignment;
 use crate::cluster::{Cluster, Reader, TopicPartition, nearest};
@@ -52,6 +52,8 @@ pub struct Row {
     pub lag: i64,
     /// The oldest unfinished event, told by the commit's metadata.
     pub unfinished: Option<Unfinished>,
+    /// Handlers that could do nothing when it was committed.
+    pub outages: Vec<Outage>,
 }
 
 /// The event that holds back a partition's commit.
@@ -144,15 +146,14 @@ fn unnamed(
     for ((topic, partition), (offset, metadata)) in commits {
         let (start, end) = bounds.get(&(topic.clone(), partition)).copied().unwrap_or_default();
         let lag = (end - offset.unwrap_or(start)).max(0);
-        let unfinished = offset
-            .filter(|_| lag > 0)
-            .and_then(|offset| Some((offset, Progress::decode(&metadata, offset).ok()?)))
-            .map(|(offset, progress)| Unfinished {
-                offset,
-                finished_beyond: progress.finished_beyond(),
-                event: None,
-            });
-        rows.push(Row { topic, partition, committed: offset, end, lag, unfinished });
+        let progress = offset.and_then(|offset| Progress::decode(&metadata, offset).ok());
+        let unfinished = progress.as_ref().filter(|_| lag > 0).map(|progress| Unfinished {
+            offset: progress.committed,
+            finished_beyond: progress.finished_beyond(),
+            event: None,
+        });
+        let outages = progress.map(|progress| progress.outages).unwrap_or_default();
+        rows.push(Row { topic, partition, committed: offset, end, lag, unfinished, outages });
     }
     Ok(rows)
 }

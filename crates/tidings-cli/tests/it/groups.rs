@@ -78,6 +78,35 @@ fn a_group_is_shown_with_its_lag_and_what_holds_it_back() {
 }
 
 #[test]
+fn a_group_is_shown_with_the_handlers_that_wait() {
+    let machine = Machine::start();
+    ten_events(&machine);
+    let since = "2026-11-27T06:40:11Z".parse().expect("a time");
+    let told = tidings::progress::Progress {
+        committed: 4,
+        handlers: vec!["charge".into(), "refund".into()],
+        outages: tidings::progress::Outage::new("refund", since).into_iter().collect(),
+        ..Default::default()
+    };
+    commit(&member(&machine, "payments"), 4, &told.encode());
+    let shown = machine.json(&["group", "show", "payments"]).remove(0);
+    let expected = serde_json::json!([{
+        "handler": "refund", "since": "2026-11-27T06:40:11Z",
+        "partitions": [{"topic": "orders", "partition": 0}],
+    }]);
+    assert_eq!(shown["outages"], expected);
+    let text = machine.ok(&["group", "show", "payments"]);
+    let line = "handler refund waits: what it depends on is away since 2026-11-27T06:40:11Z";
+    assert!(text.contains(line), "{text}");
+
+    // Told once more when it is over.
+    let over = tidings::progress::Progress { outages: vec![], ..told };
+    commit(&member(&machine, "payments"), 4, &over.encode());
+    let shown = machine.json(&["group", "show", "payments"]).remove(0);
+    assert_eq!(shown["outages"], serde_json::json!([]));
+}
+
+#[test]
 fn a_group_is_moved_after_a_preview_and_only_when_told() {
     let machine = Machine::start();
     ten_events(&machine);
