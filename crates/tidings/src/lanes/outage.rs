@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+use tidings_store::parking::Lane;
 use tokio::sync::Notify;
 
 use super::attempt::{Stage, attempt, random};
@@ -24,6 +26,8 @@ use crate::metrics::Meters;
 use crate::progress;
 use crate::service::limits::SKIPPED_PROBES_MAX;
 
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod given_up;
 mod machine;
 mod probing;
 mod signs;
@@ -57,6 +61,8 @@ struct Inner {
     machine: Machine,
     turns: Turns,
     signs: Signs,
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    given_up: given_up::GivenUp,
 }
 
 /// The right to make one attempt. Dropped without an outcome, it says nothing and gives its place
@@ -83,7 +89,13 @@ impl Outages {
             let signs = Signs::new(group, handler.name, meters.outage(index), meters.stats());
             Outage {
                 mode: AtomicU8::new(machine.mode() as u8),
-                inner: Mutex::new(Inner { machine, turns, signs }),
+                inner: Mutex::new(Inner {
+                    machine,
+                    turns,
+                    signs,
+                    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+                    given_up: Default::default(),
+                }),
             }
         });
         Outages { each: each.collect(), changes: AtomicU64::new(0) }
@@ -185,7 +197,11 @@ impl Group {
         outage.mode.store(mode as u8, Ordering::Release);
         // Under the lock, so that what people see comes in the order in which it was.
         match change {
-            Change::Began => inner.signs.began(fail),
+            Change::Began => {
+                #[cfg(any(feature = "sqlite", feature = "postgres"))]
+                inner.revive();
+                inner.signs.began(fail);
+            }
             Change::Over => inner.signs.over(),
             Change::None if mode == Mode::Probing => inner.signs.failed(fail),
             Change::None => {}
@@ -209,6 +225,45 @@ impl Group {
         }
         #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
         let _nobody_drains = queue;
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Group {
+    /// The handler's event was parked for a person, since it has used its attempts up.
+    pub(crate) fn gave_up(&self, index: usize, delivery: &Delivery, lane: Lane) {
+        let mut inner = self.outages.each[index].lock();
+        let is_probing = inner.machine.mode() == Mode::Probing;
+        inner.given_up.push(key_of(delivery), lane, is_probing);
+        drop(inner);
+        if is_probing {
+            self.parked.notify_one();
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Outages {
+    /// Hands out what was given up just before an outage began, one after the other, with its
+    /// handler.
+    pub(crate) fn take_given_up(&self) -> Option<(usize, Lane)> {
+        let mut each = self.each.iter().enumerate();
+        each.find_map(|(index, outage)| {
+            let lane = outage.lock().given_up.take_due();
+            lane.map(|lane| (index, lane))
+        })
+    }
+
+    /// It could not be made due now.
+    pub(crate) fn put_back(&self, index: usize, lane: Lane) {
+        self.each[index].lock().given_up.put_back(lane);
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+impl Inner {
+    fn revive(&mut self) {
+        self.given_up.revive(self.machine.failed_before());
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Machine {
     /// The number of the next outage's first round. Grows for ever, so that nothing that began
     /// earlier is taken for a part of it.
     next_round: u64,
+    /// The keys that failed when the last outage began.
+    failed_before: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -62,7 +64,11 @@ enum State {
 
 impl Machine {
     pub(super) fn new() -> Machine {
-        Machine { state: State::Well(Window::default()), next_round: Ticket::WELL.0 + 1 }
+        Machine {
+            state: State::Well(Window::default()),
+            next_round: Ticket::WELL.0 + 1,
+            failed_before: Vec::new(),
+        }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -71,6 +77,12 @@ impl Machine {
             State::Well(_) => Mode::Watched,
             State::Probing(_) => Mode::Probing,
         }
+    }
+
+    /// The keys whose failures the last outage began with.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    pub(super) fn failed_before(&self) -> &[u64] {
+        &self.failed_before
     }
 
     pub(super) fn may_begin(&self, now: Duration) -> May {
@@ -107,6 +119,7 @@ impl Machine {
                 if outcome != Outcome::Down && !window.is_down() {
                     return Change::None;
                 }
+                self.failed_before = window.failing().collect();
                 self.state = State::Probing(Probing::new(self.next_round, now, random));
                 Change::Began
             }

@@ -38,6 +38,11 @@ impl Window {
     }
 
     fn failed(&self) -> usize {
-        self.latest.iter().filter(|(_, succeeded)| !succeeded).count()
+        self.failing().count()
+    }
+
+    /// The keys whose latest outcome is a failure.
+    pub(super) fn failing(&self) -> impl Iterator<Item = u64> {
+        self.latest.iter().filter(|(_, succeeded)| !succeeded).map(|(key, _)| *key)
     }
 }

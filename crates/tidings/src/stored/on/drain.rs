@@ -46,6 +46,7 @@ impl Stored {
         let drains = Drains::new(self, group, None);
         let mut probes = 0;
         loop {
+            drains.revive().await?;
             let lanes = drains.claim(&drains.consumers, usize::MAX).await?;
             probes = if group.outages.are_none() { 0 } else { probes + 1 };
             if lanes.is_empty() || probes > SKIPPED_PROBES_MAX {
@@ -62,11 +63,10 @@ impl Stored {
 
     /// Lets everything that waits for a person be tried again: for tests without a broker.
     pub(crate) async fn redrive_now(&self, group: &Arc<Group>) -> crate::Result<()> {
-        let consumers = Drains::new(self, group, None).consumers;
-        for lane in drain::waiting_for_people(&self.store, &consumers, usize::MAX).await? {
-            let mut session = self.store.begin().await?;
-            drain::redrive(&mut session, &lane).await?;
-            session.commit().await?;
+        let drains = Drains::new(self, group, None);
+        let consumers = &drains.consumers;
+        for lane in drain::waiting_for_people(&self.store, consumers, usize::MAX).await? {
+            drains.redrive(&lane).await?;
         }
         self.drain_now(group).await
     }
@@ -185,6 +185,7 @@ impl Drains {
             *renewed = Instant::now();
         }
         let free = DRAINED_LANES_MAX.saturating_sub(lanes.len());
+        self.revive().await?;
         let (well, probed) = self.consumers_now();
         let both = [&well[..], &probed[..]].concat();
         let due_in = drain::next_due_in(self.store(), &both).await?;
@@ -213,6 +214,23 @@ impl Drains {
             self.group.meters.parked(topic, events as f64, age_ms as f64 / 1000.0);
         }
         Ok(())
+    }
+
+    /// What was given up just before an outage began waits for no person.
+    async fn revive(&self) -> Result<(), StoreError> {
+        while let Some((index, lane)) = self.group.outages.take_given_up() {
+            if let Err(error) = self.redrive(&lane).await {
+                self.group.outages.put_back(index, lane);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn redrive(&self, lane: &Lane) -> Result<(), StoreError> {
+        let mut session = self.store().begin().await?;
+        drain::redrive(&mut session, lane).await?;
+        session.commit().await
     }
 
     /// Those whose keys may be drained; and apart, since they take one at a time, those whose
@@ -364,6 +382,9 @@ impl Drains {
         match (due, index) {
             (Some(_), Some(index)) => group.meters.retried(index, fail.kind()),
             _ => group.meters.dead_lettered(&lane.topic, index, fail.class()),
+        }
+        if let (None, Some(index), FailKind::Retry) = (due, index, fail.kind()) {
+            group.gave_up(index, &Delivery::of(&record_of(lane, event)), lane.clone());
         }
         group.outlet.stored_letter(&copy.record, &copy.letter);
         // It is due later. Without a clock nothing else would say so.

@@ -14,7 +14,7 @@ use super::flight::Away;
 use crate::address::{Offset, PartitionId};
 use crate::cloudevents::Record;
 use crate::dead_letter::{self, DeadLetter, LetterState};
-use crate::fail::Fail;
+use crate::fail::{Fail, FailKind};
 use crate::lanes::burial::{Burial, Why};
 use crate::lanes::tries::Tries;
 use crate::lanes::{Group, Job};
@@ -56,6 +56,9 @@ impl Stored {
             (Parked::First, index) if due.is_none() => {
                 let topic = &job.delivery.place().topic;
                 group.meters.dead_lettered(topic, index, fail.class());
+                if let (Some(index), FailKind::Retry) = (index, fail.kind()) {
+                    group.gave_up(index, &job.delivery, case.lane.clone());
+                }
             }
             (Parked::First, Some(index)) => group.meters.retried(index, fail.kind()),
             (Parked::Elsewhere, _) => group.meters.duplicate(),

@@ -8,7 +8,7 @@ use tidings::dead_letter::{DeadLetter, LetterState};
 use tidings::{FailKind, Store};
 
 use super::parking::{row, until_rows};
-use super::rig::{Script, Trouble, ledger, make_ledger};
+use super::rig::{Script, Trouble, ledger, make_ledger, rows};
 use crate::broker::Broker;
 use crate::ground::Ground;
 use crate::on_both;
@@ -106,6 +106,31 @@ on_both! {
         assert!(!letters.is_empty());
         assert!(letters.iter().all(|letter| letter.state != Some(LetterState::Parked)));
         broker.stop().await;
+    }
+
+    /// Their attempts are used up one after the other, faster than there are ten keys. In a test
+    /// delays pass at once.
+    async fn what_was_given_up_just_before_is_tried_again(ground: &Ground) {
+        make_ledger(&ground.store).await;
+        let trouble = Trouble::with_all(FailKind::Retry);
+        let script = Script { trouble: trouble.clone(), ..Script::default() };
+        let t = tidings::test::service(ledger(&ground.store, script)).await;
+        for key in 0..9 {
+            let handled = t.handle(changed(format!("k{key}"), 1)).await;
+            handled.expect_dead_letter("the bank does not answer");
+        }
+        assert_eq!(parked(&ground.store).await, (9, 9, 5));
+        let tenth = t.handle(changed("k9", 1)).await.expect_waiting("the bank does not answer");
+        assert_eq!(tenth.published().len(), 0);
+        let (events, for_people, attempts) = parked(&ground.store).await;
+        assert_eq!((events, for_people, attempts), (9, 0, 5), "the tenth waits in its lane");
+
+        trouble.mend();
+        t.handle(changed("k9", 1)).await.published();
+        let all: Vec<(String, i64)> =
+            (0..10).flat_map(|key| row(&format!("k{key}"), [1])).collect();
+        assert_eq!(rows(&ground.store).await, all);
+        assert_eq!(parked(&ground.store).await, (0, 0, 0));
     }
 
     async fn a_handler_that_says_so_waits_with_all_its_keys(ground: &Ground) {
