@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use tidings::Timestamp;
 use tidings::cloudevents::CloudEvent;
 use tidings::dead_letter::DeadLetter;
-use tidings::progress::Progress;
+use tidings::progress::{Outage, Progress};
 use tidings_log::batch::Compression;
 use tidings_log::testing::BatchBuilder;
 
@@ -194,8 +195,15 @@ fn progress() -> Vec<Vec<u8>> {
     };
     let store = "01890000-0000-4000-8000-00000000002a".parse().ok();
     let with_store = Progress { store, ..runs(&[101..102, 104..105]) };
-    let texts =
-        [runs(&[]), runs(&[103..110, 200..201]), runs(&[101..102, 103..104, 105..109]), with_store];
+    let outage = Timestamp::from_millis(1_000).and_then(|since| Outage::new("ship", since));
+    let with_outage = Progress { outages: outage.into_iter().collect(), ..with_store.clone() };
+    let texts = [
+        runs(&[]),
+        runs(&[103..110, 200..201]),
+        runs(&[101..102, 103..104, 105..109]),
+        with_store,
+        with_outage,
+    ];
     let mut seeds: Vec<Vec<u8>> =
         texts.map(|p| [&[1], &100i64.to_be_bytes()[..], p.encode().as_bytes()].concat()).into();
     // Behind the magic and the version: offset, one handler, runs.
