@@ -11,8 +11,6 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-use tidings_store::parking::Lane;
 use tokio::sync::Notify;
 
 use super::attempt::{Stage, attempt, random};
@@ -225,45 +223,6 @@ impl Group {
         }
         #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
         let _nobody_drains = queue;
-    }
-}
-
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-impl Group {
-    /// The handler's event was parked for a person, since it has used its attempts up.
-    pub(crate) fn gave_up(&self, index: usize, delivery: &Delivery, lane: Lane) {
-        let mut inner = self.outages.each[index].lock();
-        let is_probing = inner.machine.mode() == Mode::Probing;
-        inner.given_up.push(key_of(delivery), lane, is_probing);
-        drop(inner);
-        if is_probing {
-            self.parked.notify_one();
-        }
-    }
-}
-
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-impl Outages {
-    /// Hands out what was given up just before an outage began, one after the other, with its
-    /// handler.
-    pub(crate) fn take_given_up(&self) -> Option<(usize, Lane)> {
-        let mut each = self.each.iter().enumerate();
-        each.find_map(|(index, outage)| {
-            let lane = outage.lock().given_up.take_due();
-            lane.map(|lane| (index, lane))
-        })
-    }
-
-    /// It could not be made due now.
-    pub(crate) fn put_back(&self, index: usize, lane: Lane) {
-        self.each[index].lock().given_up.put_back(lane);
-    }
-}
-
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-impl Inner {
-    fn revive(&mut self) {
-        self.given_up.revive(self.machine.failed_before());
     }
 }
 

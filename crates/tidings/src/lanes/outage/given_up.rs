@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 
 use tidings_store::parking::Lane;
 
+use super::machine::Mode;
+use super::{Inner, Outages, key_of};
+use crate::lanes::Group;
+use crate::lanes::delivery::Delivery;
 use crate::service::limits::OUTAGE_WINDOW_KEYS;
 
 #[derive(Default)]
@@ -16,9 +20,46 @@ pub(super) struct GivenUp {
     due: Vec<Lane>,
 }
 
+impl Group {
+    /// The handler's event was parked for a person, since it has used its attempts up.
+    pub(crate) fn gave_up(&self, index: usize, delivery: &Delivery, lane: Lane) {
+        let mut inner = self.outages.each[index].lock();
+        let is_probing = inner.machine.mode() == Mode::Probing;
+        inner.given_up.push(key_of(delivery), lane, is_probing);
+        drop(inner);
+        if is_probing {
+            self.parked.notify_one();
+        }
+    }
+}
+
+impl Outages {
+    /// Hands out what was given up just before an outage began, one after the other, with its
+    /// handler.
+    pub(crate) fn take_given_up(&self) -> Option<(usize, Lane)> {
+        let mut each = self.each.iter().enumerate();
+        each.find_map(|(index, outage)| {
+            let lane = outage.lock().given_up.take_due();
+            lane.map(|lane| (index, lane))
+        })
+    }
+
+    /// It could not be made due now.
+    pub(crate) fn put_back(&self, index: usize, lane: Lane) {
+        self.each[index].lock().given_up.put_back(lane);
+    }
+}
+
+impl Inner {
+    /// An outage has begun.
+    pub(super) fn revive(&mut self) {
+        self.given_up.revive(self.machine.failed_before());
+    }
+}
+
 impl GivenUp {
     /// An event was parked for a person, since it has no more attempts.
-    pub(super) fn push(&mut self, key: u64, lane: Lane, is_probing: bool) {
+    fn push(&mut self, key: u64, lane: Lane, is_probing: bool) {
         if is_probing {
             // It was decided before that was known.
             self.due.push(lane);
@@ -31,17 +72,17 @@ impl GivenUp {
     }
 
     /// An outage has begun, in which these keys were the ones that fail.
-    pub(super) fn revive(&mut self, failing: &[u64]) {
+    fn revive(&mut self, failing: &[u64]) {
         let latest = std::mem::take(&mut self.latest).into_iter();
         self.due.extend(latest.filter(|(key, _)| failing.contains(key)).map(|(_, lane)| lane));
     }
 
-    pub(super) fn take_due(&mut self) -> Option<Lane> {
+    fn take_due(&mut self) -> Option<Lane> {
         self.due.pop()
     }
 
     /// It could not be made due now.
-    pub(super) fn put_back(&mut self, lane: Lane) {
+    fn put_back(&mut self, lane: Lane) {
         self.due.push(lane);
     }
 }
