@@ -308,7 +308,7 @@ pub(crate) async fn attempt_in_turn(
     index: usize,
     stage: Stage,
     number: u32,
-    gate: Option<crate::stored::Gate>,
+    door: Option<crate::stored::Door>,
 ) -> Option<(Result<Ended, Fail>, Duration)> {
     let (stage, permit) = match stage {
         Stage::Begin(slot) => begin(group, job, index, slot, number).await?,

@@ -57,7 +57,7 @@ impl Stored {
                 let topic = &job.delivery.place().topic;
                 group.meters.dead_lettered(topic, index, fail.class());
                 if let (Some(index), FailKind::Retry) = (index, fail.kind()) {
-                    group.gave_up(index, &job.delivery, case.lane.clone());
+                    group.gave_up(index, &job.delivery, case.event.lane.clone());
                 }
             }
             (Parked::First, Some(index)) => group.meters.retried(index, fail.kind()),
