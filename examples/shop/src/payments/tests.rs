@@ -100,13 +100,15 @@ async fn while_the_bank_is_away_no_attempt_counts() {
     let directory = tempfile::tempdir().unwrap();
     let bank = Bank::beside(directory.path());
     bank.open().unwrap();
-    // For a moment of real time, while the harness lets no time pass between attempts: so there are
-    // more of them than an error would get.
-    let until = UNIX_EPOCH.elapsed().unwrap() + Duration::from_millis(300);
-    std::fs::write(bank.away(), until.as_millis().to_string()).unwrap();
-    let t = bench(SCHEMA, |book| super::service(book, bank)).await;
+    let an_hour = UNIX_EPOCH.elapsed().unwrap() + Duration::from_secs(3_600);
+    std::fs::write(bank.away(), an_hour.as_millis().to_string()).unwrap();
+    let t = bench(SCHEMA, |book| super::service(book, bank.clone())).await;
     let handled = t.harness.handle(order(1, 4, 2_933)).await;
-    assert!(handled.attempts() > 5, "{handled:?}");
-    handled.expect_published(taken(1));
+    assert!(handled.attempts() > 5, "more than an error would get: {handled:?}");
+    handled.expect_waiting("the bank does not answer");
+    assert_eq!(t.effects().await, (0, 0));
+
+    std::fs::remove_file(bank.away()).unwrap();
+    t.harness.handle(order(1, 4, 2_933)).await.expect_published(taken(1));
     assert_eq!(t.effects().await, (1, 1));
 }
