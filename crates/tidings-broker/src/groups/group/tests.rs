@@ -215,7 +215,7 @@ fn a_member_that_never_fetches_its_assignment_is_out() {
         at 520
         3: RebalanceInProgress
         is PreparingRebalance gen=1 leader=b-2
-        join 4 b-2 range:t
+        join 4 b-2 session=9000 rebalance=500 range:t
         4: joined b-2 gen=2 leader=b-2 range members=b-2
         # Nobody is left: the one that is expected is not waited for.
         join 5 c v=4 session=9000 range:t
