@@ -1,6 +1,7 @@
 //! A service that keeps a ledger: a row for each event, without any constraint, so that whatever is
 //! done twice is there twice.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,8 +43,19 @@ pub struct Script {
     pub takes: Duration,
     /// While it is there, version 2 of the row `bad` fails like this, or everything does.
     pub trouble: Trouble,
-    /// The first three attempts at every tenth version fail.
+    /// The first three attempts at every tenth version fail, three times in one process at most:
+    /// in an outage attempts do not count.
     pub stumbles: bool,
+    pub stumbled: Arc<Mutex<HashMap<(String, i64), u32>>>,
+}
+
+impl Script {
+    fn stumbles_at(&self, row: &str, version: i64) -> bool {
+        let mut stumbled = self.stumbled.lock().unwrap();
+        let times = stumbled.entry((row.to_owned(), version)).or_default();
+        *times += 1;
+        self.stumbles && *times <= 3
+    }
 }
 
 /// What is wrong now, until somebody mends it.
@@ -109,7 +121,7 @@ macro_rules! book {
             }
             // With everything written already.
             script.trouble.meets(&row, version)?;
-            if script.stumbles && version % 10 == 3 && meta.attempt <= 3 {
+            if version % 10 == 3 && meta.attempt <= 3 && script.stumbles_at(&row, version) {
                 return Err(Fail::retry("it stumbles"));
             }
             let left = |left: u32| left.checked_sub(1);
