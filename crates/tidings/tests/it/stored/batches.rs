@@ -45,8 +45,10 @@ on_both! {
         handle_all(&harness, &all).await;
         assert_eq!(rows(&ground.store).await, all);
         // What each returned and what it wrote itself. And of those that stumbled the copies that
-        // say so: that the second and the third attempt failed too, and that it is done.
-        assert_eq!(pending(ground).await, 90 * 2 + 9 * 3);
+        // say so: that it is done, that the second attempt failed, and the third one, unless one
+        // before did not count.
+        let copies = pending(ground).await - 90 * 2;
+        assert!((9 * 2..=9 * 3).contains(&copies), "{copies}");
     }
 
     async fn one_that_is_parked_takes_nobody_with_it(ground: &Ground) {

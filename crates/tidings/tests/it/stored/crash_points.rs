@@ -74,6 +74,10 @@ async fn dies_everywhere(ground: &Ground) {
             true => drop(died_at.insert(point)),
             false => *times += 1,
         }
+        // What those who die early leave would be enough for an outage in the end.
+        if lives.lives % 6 == 0 {
+            lives.whole().await;
+        }
     }
     lives.whole().await;
     println!("died at {} points", died_at.len());
